@@ -1,0 +1,237 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"time"
+
+	"landline/frame"
+)
+
+// A Client is the client's end of one connection. It is safe for concurrent use:
+// its calls run side by side.
+type Client struct {
+	c     *conn
+	ready chan struct{} // closed when the server's hello has come
+	hello Hello
+
+	opening sync.Mutex // calls go out in the order of their numbers
+	last    int64
+
+	callsMu sync.Mutex
+	open    map[int64]*clientCall
+}
+
+// A Hello is what a server says of itself.
+type Hello struct {
+	Software string
+	Host     string // its host name, or ""
+	Encoding string // the character set of its locale, or ""
+	Features []string
+}
+
+// A clientCall is an open call as the client sees it.
+type clientCall struct {
+	id             int64
+	stdin          *sendStream
+	stdout, stderr *recvStream
+	exit           chan message // gets one, unless the connection ends first
+}
+
+// NewClient begins a conversation on nc, over which the client speaks as
+// software (for people, e.g. "landline/0.1"). It does not wait: calls can be made
+// at once, and the server acts on them if it lets the client in. Connected waits.
+// The client owns nc.
+func NewClient(nc net.Conn, software string) *Client {
+	cl := &Client{c: newConn(nc), ready: make(chan struct{}), open: make(map[int64]*clientCall)}
+	cl.c.receive = cl.handle
+	cl.c.forgive = func(int64) bool { return false }
+	cl.c.start()
+	var h frame.Builder
+	h.Str("kind", kindHello).Int("version", version).Str("software", clip(software, 128)).Strs("features", nil)
+	// If the connection fails already, the calls say so.
+	_ = cl.c.post(&h, nil)
+	cl.c.wg.Go(cl.read)
+	return cl
+}
+
+// Connected waits until the server has let this client in, and returns what it
+// says of itself. A server that refuses gives a *GoodbyeError if it says why.
+func (cl *Client) Connected(ctx context.Context) (Hello, error) {
+	select {
+	case <-cl.ready:
+		return cl.hello, nil
+	case <-cl.c.done:
+		return Hello{}, cl.err()
+	case <-ctx.Done():
+		return Hello{}, context.Cause(ctx)
+	}
+}
+
+// Close takes leave and closes the connection. Calls that are open fail with
+// ErrClosed.
+func (cl *Client) Close() error {
+	cl.c.goodbye("done", "", ErrClosed)
+	cl.c.wg.Wait()
+	return nil
+}
+
+// Done is closed when the connection has ended, whoever ended it.
+func (cl *Client) Done() <-chan struct{} { return cl.c.done }
+
+func (cl *Client) err() error {
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	return cl.c.err
+}
+
+func (cl *Client) read() {
+	start := time.Now()
+	if err := cl.greet(start); err != nil {
+		// ended keeps the reason where err and the calls find it.
+		_ = cl.c.ended(err)
+		return
+	}
+	_ = cl.c.read()
+}
+
+// greet takes the server's hello.
+func (cl *Client) greet(start time.Time) error {
+	h, err := cl.c.frames.Next()
+	if err != nil {
+		if errors.Is(err, io.EOF) {
+			return fmt.Errorf("the server closed the connection without a word: %w", io.ErrUnexpectedEOF)
+		}
+		return err
+	}
+	var m message
+	if err := m.parse(h, cl.c.frames.Len()); err != nil {
+		return err
+	}
+	switch {
+	case m.kind == kindGoodbye:
+		return &GoodbyeError{Reason: m.reason, Text: m.err}
+	case m.kind != kindHello:
+		return breach("%s before hello", m.kind)
+	case m.version != version:
+		return breach("version %d is not spoken here, only %d", m.version, version)
+	}
+	cl.hello = Hello{Software: m.software, Host: m.host, Encoding: m.encoding, Features: m.features}
+	cl.c.mu.Lock()
+	cl.c.rtt = max(time.Since(start), 1)
+	cl.c.mu.Unlock()
+	close(cl.ready)
+	return nil
+}
+
+// handle acts on the messages about calls. The reading goroutine calls it.
+func (cl *Client) handle(m *message, _ io.Reader) error {
+	if m.kind != kindStarted && m.kind != kindExit {
+		return breach("%s is for the client to send", m.kind)
+	}
+	cl.callsMu.Lock()
+	call := cl.open[m.call]
+	if m.kind == kindExit {
+		delete(cl.open, m.call)
+	}
+	cl.callsMu.Unlock()
+	switch {
+	case call == nil:
+		return breach("%s for call %d, which is not open", m.kind, m.call)
+	case m.kind == kindStarted:
+		return nil
+	}
+	return cl.exited(call, m)
+}
+
+// exited ends a call. What has come of its output stays readable.
+func (cl *Client) exited(call *clientCall, m *message) error {
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	for _, s := range []*recvStream{call.stdout, call.stderr} {
+		if s != nil && !s.ended {
+			return breach("exit of call %d before the end of fd %d", call.id, s.fd)
+		}
+	}
+	delete(cl.c.calls, call.id)
+	if call.stdin != nil {
+		call.stdin.releaseLocked()
+	}
+	call.exit <- *m
+	return nil
+}
+
+// openCall begins a call with the header that build makes, and a body of any
+// length up to the bound of arguments.
+func (cl *Client) openCall(build func(*frame.Builder), body []byte, hasStdin, hasStderr bool) (*clientCall, error) {
+	if len(body) > maxArgs {
+		return nil, fmt.Errorf("%d bytes of arguments and variables, allowed are %d", len(body), maxArgs)
+	}
+	cl.opening.Lock()
+	defer cl.opening.Unlock()
+	cl.last++
+	call := &clientCall{id: cl.last, exit: make(chan message, 1)}
+	var s streams
+	call.stdout = cl.c.newRecvStream(call.id, 1)
+	s.in[1] = call.stdout
+	if hasStderr {
+		call.stderr = cl.c.newRecvStream(call.id, 2)
+		s.in[2] = call.stderr
+	}
+	if hasStdin {
+		call.stdin = cl.c.newSendStream(call.id, 0)
+		s.out[0] = call.stdin
+	}
+	if err := cl.c.open(call.id, &s); err != nil {
+		return nil, err
+	}
+	cl.callsMu.Lock()
+	cl.open[call.id] = call
+	cl.callsMu.Unlock()
+	return call, cl.sendOpening(call.id, build, body)
+}
+
+func (cl *Client) sendOpening(id int64, build func(*frame.Builder), body []byte) error {
+	var h frame.Builder
+	for len(body) > frame.MaxBody {
+		h.Reset().Str("kind", kindArgs).Int("call", id)
+		if err := cl.c.post(&h, body[:frame.MaxBody]); err != nil {
+			return err
+		}
+		body = body[frame.MaxBody:]
+	}
+	build(h.Reset())
+	h.Int("call", id)
+	return cl.c.post(&h, body)
+}
+
+// cancel asks the server to end the call, and takes no more of its output.
+func (cl *Client) cancel(call *clientCall) {
+	var h frame.Builder
+	_ = cl.c.post(h.Str("kind", kindCancel).Int("call", call.id), nil)
+	call.stdout.abandon()
+	if call.stderr != nil {
+		call.stderr.abandon()
+	}
+}
+
+// forget frees what the call's streams hold, when nobody reads them any more.
+func (cl *Client) forget(call *clientCall) {
+	cl.callsMu.Lock()
+	delete(cl.open, call.id)
+	cl.callsMu.Unlock()
+	cl.c.mu.Lock()
+	defer cl.c.mu.Unlock()
+	delete(cl.c.calls, call.id)
+	call.stdout.releaseLocked()
+	if call.stderr != nil {
+		call.stderr.releaseLocked()
+	}
+	if call.stdin != nil {
+		call.stdin.releaseLocked()
+	}
+}

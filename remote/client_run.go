@@ -1,0 +1,226 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"landline/frame"
+)
+
+// How a command ended: the values of Result.Reason, and of "reason" in SPEC.md.
+const (
+	Exited    = "exited"    // by itself, with Code
+	Signalled = "signalled" // by Signal
+	TimedOut  = "timeout"   // by the server, when Timeout was over
+	Cancelled = "cancelled" // by the server, because it was asked to or shuts down
+	Refused   = "refused"   // it was never started; Code and Error say why
+	Lost      = "lost"      // nobody knows: no exit came; Error says why
+)
+
+// A Command is what to run.
+type Command struct {
+	// Args is the program and its arguments, which reach it as they are. With
+	// Shell it is one line for /bin/sh -c.
+	Args  []string
+	Shell bool
+	// Env has entries of the form NAME=value, added to the server's environment.
+	Env []string
+	// Dir is the working directory. If empty, the server's home directory, where
+	// a relative one begins too.
+	Dir string
+	// Stdin is the command's standard input. If nil, it reads from /dev/null. Run
+	// does not wait for a Read that is under way when the command ends.
+	Stdin io.Reader
+	// Stdout and Stderr get what the command writes, as it comes, each from one
+	// goroutine. If nil, it is thrown away. An error of theirs ends that stream at
+	// the server, so that the command meets a closed pipe.
+	Stdout, Stderr io.Writer
+	// Timeout is how long the command may run. If zero, for ever.
+	Timeout time.Duration
+	// KillAfter is how long after TERM it is killed. If zero, DefaultKillAfter.
+	KillAfter time.Duration
+	// Job is the id that the server knows the command by: 1 to 64 letters, digits,
+	// '.', '_' and '-'. One id starts one command, ever. If empty, a new one.
+	Job string
+	// Signals are sent to the command's process group: names without SIG, or
+	// numbers. It may be nil.
+	Signals <-chan string
+}
+
+// A Result is what became of a command.
+type Result struct {
+	Job                      string
+	Reason                   string // Exited and so on
+	Code                     int    // with Exited: 0 to 255; with Refused: 125, 126, 127
+	Signal                   string // without SIG, if a signal ended it
+	SignalNumber             int
+	StdoutBytes, StderrBytes int64 // that arrived here
+	Held                     bool  // something it started kept an output open
+	Duration                 time.Duration
+	Error                    string // for people; as it came, so escape it for a terminal
+}
+
+// NewJobID returns a new id: 128 random bits.
+func NewJobID() string { return strings.ToLower(rand.Text()) }
+
+// Run runs a command and returns when it has ended and all its output has been
+// written. If ctx ends first, the command is ended and the rest of its output
+// thrown away. The error is not nil if and only if the Reason is Lost, or if
+// Stdout or Stderr failed; a command that the server refused is a Result.
+func (cl *Client) Run(ctx context.Context, cmd Command) (Result, error) {
+	if cmd.Job == "" {
+		cmd.Job = NewJobID()
+	}
+	body, err := cmd.body()
+	if err != nil {
+		return Result{Job: cmd.Job, Reason: Refused, Code: 126, Error: err.Error()}, nil
+	}
+	call, err := cl.openCall(cmd.header, body, cmd.Stdin != nil, true)
+	if err != nil {
+		return lost(cmd.Job, err)
+	}
+	defer cl.forget(call)
+	var copies sync.WaitGroup
+	var outErr, errErr error
+	copies.Go(func() { outErr = receive(call.stdout, cmd.Stdout) })
+	copies.Go(func() { errErr = receive(call.stderr, cmd.Stderr) })
+	if cmd.Stdin != nil {
+		go send(call.stdin, cmd.Stdin)
+	}
+	m, err := cl.await(ctx, call, &cmd)
+	copies.Wait()
+	if err != nil {
+		return lost(cmd.Job, err)
+	}
+	r := Result{
+		Job: cmd.Job, Reason: m.reason, Code: m.code, Signal: m.signal, SignalNumber: m.signalNo,
+		StdoutBytes: call.stdout.arrived, StderrBytes: call.stderr.arrived,
+		Held: m.held, Duration: milliseconds(m.duration), Error: m.err,
+	}
+	if r.StdoutBytes != m.stdoutBytes || r.StderrBytes != m.stderrBytes {
+		return lost(cmd.Job, ErrTruncated)
+	}
+	return r, errors.Join(outErr, errErr)
+}
+
+func lost(job string, err error) (Result, error) {
+	return Result{Job: job, Reason: Lost, Error: err.Error()}, err
+}
+
+// body is the arguments, then the variables, each ended by NUL.
+func (cmd *Command) body() ([]byte, error) {
+	var b bytes.Buffer
+	for _, list := range [][]string{cmd.Args, cmd.Env} {
+		for _, s := range list {
+			if strings.IndexByte(s, 0) >= 0 {
+				return nil, fmt.Errorf("a NUL byte cannot be in an argument or variable: %q", clip(s, 40))
+			}
+			b.WriteString(s)
+			b.WriteByte(0)
+		}
+	}
+	if len(cmd.Args) == 0 || cmd.Shell && len(cmd.Args) != 1 {
+		return nil, errors.New("no command")
+	}
+	if b.Len() > maxArgs {
+		return nil, fmt.Errorf("%d bytes of arguments and variables, allowed are %d", b.Len(), maxArgs)
+	}
+	return b.Bytes(), nil
+}
+
+func (cmd *Command) header(h *frame.Builder) {
+	h.Str("kind", kindRun).Str("job", cmd.Job).Int("args", int64(len(cmd.Args)))
+	if cmd.Shell {
+		h.Bool("shell", true)
+	}
+	if cmd.Dir != "" {
+		strOrBase64(h, "dir", cmd.Dir)
+	}
+	if cmd.Stdin != nil {
+		h.Bool("stdin", true)
+	}
+	if cmd.Timeout > 0 {
+		h.Int("timeout_ms", max(cmd.Timeout.Milliseconds(), 1))
+	}
+	if cmd.KillAfter > 0 {
+		h.Int("kill_after_ms", max(cmd.KillAfter.Milliseconds(), 1))
+	}
+}
+
+// strOrBase64 adds a text, or its base64 under another name if it is not UTF-8.
+func strOrBase64(h *frame.Builder, name, s string) {
+	if utf8.ValidString(s) {
+		h.Str(name, s)
+	} else {
+		h.Str(name+"_b64", base64.StdEncoding.EncodeToString([]byte(s)))
+	}
+}
+
+// receive writes a stream to w. If w fails, the sender is told to stop.
+func receive(s *recvStream, w io.Writer) error {
+	if w == nil {
+		w = io.Discard
+	}
+	_, err := s.WriteTo(w)
+	s.abandon() // nothing, if it has ended
+	if s.failed() {
+		return nil // the connection's error is told once, by await
+	}
+	return err
+}
+
+// failed says whether the connection ended before the stream did.
+func (s *recvStream) failed() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return !s.ended && s.c.err != nil
+}
+
+// send writes r to a stream, and ends it.
+func send(s *sendStream, r io.Reader) {
+	// What keeps the command from getting it is told by the command's end.
+	_, _ = io.Copy(s, r)
+	s.Close()
+}
+
+// await waits for the call's exit, passing signals on.
+func (cl *Client) await(ctx context.Context, call *clientCall, cmd *Command) (message, error) {
+	done := ctx.Done()
+	var late <-chan time.Time
+	signals := cmd.Signals
+	for {
+		select {
+		case m := <-call.exit:
+			return m, nil
+		case name, ok := <-signals:
+			if !ok {
+				signals = nil
+				continue
+			}
+			var h frame.Builder
+			_ = cl.c.post(h.Str("kind", kindSignal).Int("call", call.id).Str("signal", name), nil)
+		case <-done:
+			done = nil
+			cl.cancel(call)
+			late = time.After(max(cmd.KillAfter, DefaultKillAfter) + DefaultKillAfter)
+		case <-late:
+			return message{}, fmt.Errorf("the server does not end the command: %w", context.Cause(ctx))
+		case <-cl.c.done:
+			select {
+			case m := <-call.exit:
+				return m, nil
+			default:
+				return message{}, cl.err()
+			}
+		}
+	}
+}

@@ -1,0 +1,378 @@
+package remote
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"landline/frame"
+)
+
+const (
+	version     = 1
+	pingAfter   = 15 * time.Second // of silence
+	deadAfter   = 45 * time.Second // of silence
+	helloWithin = 10 * time.Second
+	helloHeader = 4096 // bytes of header before the hello
+
+	ioBuffer   = 64 << 10
+	maxControl = 12 << 20 // bytes of control messages that wait: all arguments and some more
+	// goodbyeWithin bounds the last write on a connection that may be stuck.
+	goodbyeWithin = 2 * time.Second
+)
+
+// A conn is one end of a connection: it carries messages and the streams of
+// calls. One goroutine reads and never waits for a consumer; one writes, control
+// messages first, then a piece of each stream in turn.
+type conn struct {
+	nc     net.Conn
+	frames *frame.Reader
+	// receive acts on every message that is not the connection's or a stream's own.
+	// It is called by the reading goroutine and must not block.
+	receive func(m *message, body io.Reader) error
+	// forgive says whether a message for a call that is not open is to be ignored.
+	forgive func(call int64) bool
+
+	lastRead atomic.Int64 // unix nanoseconds at which bytes last came
+
+	mu      sync.Mutex
+	wake    sync.Cond          // the writer waits here
+	control []byte             // encoded messages that pass all data
+	ready   []*sendStream      // streams that have something to send, in turn
+	calls   map[int64]*streams // the open calls
+	grown   int64              // bytes by which all windows exceed their first size
+	rtt     time.Duration      // the least that was measured; 0 if never
+	pinged  time.Time          // when the last ping was sent
+	err     error              // why the connection ended
+	leaving error              // goodbye is among control: what to fail with once that is written
+	silence *time.Timer
+
+	done chan struct{} // closed when err is set
+	wg   sync.WaitGroup
+}
+
+// streams are those of one call, by fd, toward this side and away from it.
+type streams struct {
+	in  [3]*recvStream
+	out [3]*sendStream
+}
+
+func newConn(nc net.Conn) *conn {
+	c := &conn{nc: nc, calls: make(map[int64]*streams), done: make(chan struct{})}
+	c.wake.L = &c.mu
+	c.frames = frame.NewReader(bufio.NewReaderSize(countedReader{c}, ioBuffer))
+	c.lastRead.Store(time.Now().UnixNano())
+	return c
+}
+
+// start begins writing, and watching for silence.
+func (c *conn) start() {
+	c.wg.Go(c.write)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.silence = time.AfterFunc(pingAfter, c.watch)
+}
+
+type countedReader struct{ c *conn }
+
+func (r countedReader) Read(p []byte) (int, error) {
+	n, err := r.c.nc.Read(p)
+	if n > 0 {
+		r.c.lastRead.Store(time.Now().UnixNano())
+	}
+	return n, err
+}
+
+// fail ends the connection at once. The first reason stays.
+func (c *conn) fail(err error) {
+	c.mu.Lock()
+	if c.err != nil {
+		c.mu.Unlock()
+		return
+	}
+	c.err = err
+	close(c.done)
+	c.wakeAllLocked()
+	if c.silence != nil {
+		c.silence.Stop()
+	}
+	c.mu.Unlock()
+	c.nc.Close()
+}
+
+func (c *conn) wakeAllLocked() {
+	c.wake.Broadcast()
+	for _, s := range c.calls {
+		for fd := range 3 {
+			if s.in[fd] != nil {
+				s.in[fd].ready.Broadcast()
+			}
+			if s.out[fd] != nil {
+				s.out[fd].room.Broadcast()
+			}
+		}
+	}
+}
+
+// goodbye sends a last message after the control messages that wait, and closes.
+// It returns when the connection is closed.
+func (c *conn) goodbye(reason, text string, err error) {
+	var h frame.Builder
+	h.Str("kind", kindGoodbye).Str("reason", reason)
+	if text != "" {
+		h.Str("error", clip(text, maxText))
+	}
+	c.mu.Lock()
+	if c.err == nil && c.leaving == nil {
+		c.control, _ = frame.Append(c.control, &h, nil)
+		c.leaving = err
+		c.nc.SetWriteDeadline(time.Now().Add(goodbyeWithin))
+		c.wake.Signal()
+	}
+	c.mu.Unlock()
+	select {
+	case <-c.done:
+	case <-time.After(goodbyeWithin):
+	}
+	c.fail(err)
+}
+
+// clip shortens a text to limit bytes, at the border of a character.
+func clip(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && s[limit]&0xc0 == 0x80 {
+		limit--
+	}
+	return s[:limit]
+}
+
+// post queues a control message. It never blocks.
+func (c *conn) post(h *frame.Builder, body []byte) error {
+	c.mu.Lock()
+	err := c.postLocked(h, body)
+	c.mu.Unlock()
+	if errors.Is(err, errFlood) {
+		c.fail(err)
+	}
+	return err
+}
+
+var errFlood = errors.New("the other side asks and does not read the answers")
+
+func (c *conn) postLocked(h *frame.Builder, body []byte) (err error) {
+	if c.err != nil {
+		return c.err
+	}
+	if len(c.control)+len(body) > maxControl {
+		return errFlood
+	}
+	c.control, err = frame.Append(c.control, h, body)
+	c.wake.Signal()
+	return err
+}
+
+// write is the writing goroutine.
+func (c *conn) write() {
+	w := bufio.NewWriterSize(c.nc, ioBuffer)
+	data := frame.NewWriter(w)
+	var control []byte
+	var h frame.Builder
+	for {
+		c.mu.Lock()
+		for c.err == nil && len(c.control) == 0 && len(c.ready) == 0 && w.Buffered() == 0 && c.leaving == nil {
+			c.wake.Wait()
+		}
+		if c.err != nil {
+			c.mu.Unlock()
+			return
+		}
+		control, c.control = c.control, control[:0]
+		last := c.leaving
+		var s *sendStream
+		if len(c.ready) > 0 && last == nil {
+			s = c.ready[0]
+			c.ready = c.ready[1:]
+		}
+		c.mu.Unlock()
+
+		if _, err := w.Write(control); err != nil {
+			c.fail(err)
+			return
+		}
+		if cap(control) > ioBuffer {
+			control = nil
+		}
+		if s != nil {
+			if err := s.transmit(data, &h); err != nil {
+				c.fail(err)
+				return
+			}
+			continue
+		}
+		if err := w.Flush(); err != nil {
+			c.fail(err)
+			return
+		}
+		if last != nil {
+			c.fail(last)
+			return
+		}
+	}
+}
+
+// read is the reading loop: it acts on messages until the connection ends, and
+// returns why. A peer that broke a rule is told so.
+func (c *conn) read() error {
+	var m message
+	for {
+		h, err := c.frames.Next()
+		if err == nil {
+			if err = m.parse(h, c.frames.Len()); err == nil {
+				err = c.dispatch(&m)
+			}
+		}
+		if err != nil {
+			return c.ended(err)
+		}
+	}
+}
+
+func (c *conn) ended(err error) error {
+	c.mu.Lock()
+	was := c.err
+	c.mu.Unlock()
+	if was != nil {
+		return was
+	}
+	var f *frame.Error
+	if errors.As(err, &f) {
+		err = breach("%s", f.Reason)
+	}
+	if b, ok := errors.AsType[*Breach](err); ok {
+		c.goodbye("protocol", b.Reason, err)
+	}
+	if errors.Is(err, io.EOF) {
+		err = fmt.Errorf("the other side closed the connection: %w", io.ErrUnexpectedEOF)
+	}
+	c.fail(err)
+	return err
+}
+
+func (c *conn) dispatch(m *message) error {
+	switch m.kind {
+	case kindPing:
+		var h frame.Builder
+		return c.post(h.Str("kind", kindPong).Int("token", m.token), nil)
+	case kindPong:
+		c.measured(m.token)
+		return nil
+	case kindGoodbye:
+		return &GoodbyeError{Reason: m.reason, Text: m.err}
+	case kindHello:
+		return breach("a second hello")
+	case kindData, kindEnd, kindCredit, kindStop:
+		return c.dispatchStream(m)
+	}
+	return c.receive(m, c.frames)
+}
+
+func (c *conn) dispatchStream(m *message) error {
+	c.mu.Lock()
+	s := c.calls[m.call]
+	c.mu.Unlock()
+	if s == nil {
+		if c.forgive(m.call) {
+			return nil
+		}
+		return breach("%s for call %d, which is not open", m.kind, m.call)
+	}
+	in, out := s.in[m.fd], s.out[m.fd]
+	if (m.kind == kindData || m.kind == kindEnd) && in == nil || (m.kind == kindCredit || m.kind == kindStop) && out == nil {
+		return breach("%s for fd %d of call %d, which does not flow that way", m.kind, m.fd, m.call)
+	}
+	switch m.kind {
+	case kindData:
+		return in.arrive(m.offset, c.frames)
+	case kindEnd:
+		return in.finish(m.offset)
+	case kindCredit:
+		out.credit(m.limit)
+	case kindStop:
+		out.stopped()
+	}
+	return nil
+}
+
+// watch looks after the silence that the timer was set for.
+func (c *conn) watch() {
+	silent := time.Since(time.Unix(0, c.lastRead.Load()))
+	if silent >= deadAfter {
+		c.fail(ErrSilent)
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return
+	}
+	if silent >= pingAfter {
+		c.pingLocked(time.Now())
+	}
+	c.silence.Reset(max(pingAfter-silent, pingAfter/3))
+}
+
+// pingLocked asks for a pong, whose token is the time.
+func (c *conn) pingLocked(now time.Time) {
+	c.pinged = now
+	var h frame.Builder
+	// A full queue is seen, and the connection ended, by whoever posts next.
+	_ = c.postLocked(h.Str("kind", kindPing).Int("token", now.UnixMicro()), nil)
+}
+
+// measured takes the round-trip time from a pong. It is for this side's own
+// windows alone, so a peer that lies about it harms itself.
+func (c *conn) measured(token int64) {
+	rtt := time.Since(time.UnixMicro(token))
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if rtt > 0 && (c.rtt == 0 || rtt < c.rtt) {
+		c.rtt = rtt
+	}
+}
+
+// open adds a call's streams.
+func (c *conn) open(call int64, s *streams) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.err != nil {
+		return c.err
+	}
+	c.calls[call] = s
+	return nil
+}
+
+// drop forgets a call and what its streams still hold.
+func (c *conn) drop(call int64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.calls[call]
+	delete(c.calls, call)
+	if s == nil {
+		return
+	}
+	for fd := range 3 {
+		if s.in[fd] != nil {
+			s.in[fd].releaseLocked()
+		}
+		if s.out[fd] != nil {
+			s.out[fd].releaseLocked()
+		}
+	}
+}

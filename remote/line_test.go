@@ -1,0 +1,100 @@
+package remote
+
+import (
+	"bytes"
+	"context"
+	"log/slog"
+	"net"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"go.uber.org/goleak"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// A line is a client and the server that serves it, joined by a real socket.
+type line struct {
+	*Client
+	server *Server
+	home   string
+}
+
+// newLine starts both ends. They are closed, and waited for, at the test's end.
+func newLine(t testing.TB) *line {
+	t.Helper()
+	home := t.TempDir()
+	l := &line{server: &Server{Home: home, Software: "test"}, home: home}
+	if testing.Verbose() {
+		l.server.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
+	}
+	near, far := socketPair(t)
+	l.serve(t, far)
+	l.Client = NewClient(near, "test")
+	t.Cleanup(func() { l.Close() })
+	return l
+}
+
+// serve answers nc until the test ends.
+func (l *line) serve(t testing.TB, nc net.Conn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		l.server.ServeConn(ctx, nc, Guest{Name: "test"})
+	}()
+	t.Cleanup(func() {
+		cancel()
+		<-done
+	})
+}
+
+// socketPair returns two ends of a Unix stream socket.
+func socketPair(t testing.TB) (near, far net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("unix", t.TempDir()+"/s")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	near, err = net.Dial("unix", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	far, err = ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return near, far
+}
+
+// run runs a command and returns what came of it.
+func (l *line) run(t testing.TB, cmd Command) (r Result, stdout, stderr string) {
+	t.Helper()
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	r, err := l.Run(ctx, cmd)
+	if err != nil {
+		t.Fatalf("Run(%q): %v", cmd.Args, err)
+	}
+	return r, out.String(), errs.String()
+}
+
+// sh is a command for the shell.
+func sh(script string, args ...string) Command {
+	return Command{Args: append([]string{"/bin/sh", "-c", script, "sh"}, args...)}
+}
+
+func TestRunGivesBothStreamsAndTheCode(t *testing.T) {
+	l := newLine(t)
+	cmd := sh("cat; echo to-stderr >&2; exit 7")
+	cmd.Stdin = strings.NewReader("to-stdin")
+	r, out, errs := l.run(t, cmd)
+	if r.Reason != Exited || r.Code != 7 || out != "to-stdin" || errs != "to-stderr\n" {
+		t.Errorf("got %+v, stdout %q, stderr %q", r, out, errs)
+	}
+}

@@ -1,0 +1,288 @@
+package remote
+
+import (
+	"encoding/base64"
+	"fmt"
+
+	"landline/frame"
+)
+
+// The kinds of message, as SPEC.md has them.
+const (
+	kindHello   = "hello"
+	kindGoodbye = "goodbye"
+	kindPing    = "ping"
+	kindPong    = "pong"
+
+	kindData   = "data"
+	kindEnd    = "end"
+	kindCredit = "credit"
+	kindStop   = "stop"
+
+	kindArgs   = "args"
+	kindRun    = "run"
+	kindAttach = "attach"
+	kindGet    = "get"
+	kindPut    = "put"
+	kindSignal = "signal"
+	kindCancel = "cancel"
+
+	kindStarted = "started"
+	kindExit    = "exit"
+)
+
+// The bounds of SPEC.md, section 7, in bytes unless said otherwise.
+const (
+	maxInt     = 1<<53 - 1
+	maxText    = 1024
+	maxPath    = 4096
+	maxArgs    = 8 << 20
+	maxCalls   = 64 // open calls of a connection
+	firstLimit = 1 << 20
+)
+
+// A message is the header of one frame: the members of all kinds, of which each
+// kind has some.
+type message struct {
+	kind string
+	has  member // which of the members below were there
+
+	call   int64
+	fd     int
+	offset int64
+	limit  int64
+	token  int64
+
+	version  int64
+	software string
+	features []string
+	host     string
+	encoding string
+
+	reason string
+	err    string
+
+	job         string
+	args        int
+	shell       bool
+	dir         string
+	stdin       bool
+	timeout     int64 // milliseconds
+	killAfter   int64 // milliseconds
+	signal      string
+	pid         int64
+	paths       int
+	into        bool
+	durable     bool
+	dryRun      bool
+	code        int
+	signalNo    int
+	stdoutBytes int64
+	stderrBytes int64
+	held        bool
+	duration    int64 // milliseconds
+}
+
+// A member is a bit for each member that some kind requires.
+type member uint16
+
+const (
+	hasCall member = 1 << iota
+	hasFD
+	hasOffset
+	hasLimit
+	hasToken
+	hasVersion
+	hasReason
+	hasJob
+	hasArgs
+	hasSignal
+	hasPaths
+)
+
+// A rule says which members a kind must have, and whether it may have a body.
+type rule struct {
+	kind string
+	need member
+	body bool
+}
+
+var rules = map[string]*rule{
+	kindHello:   {kindHello, hasVersion, false},
+	kindGoodbye: {kindGoodbye, hasReason, false},
+	kindPing:    {kindPing, hasToken, false},
+	kindPong:    {kindPong, hasToken, false},
+	kindData:    {kindData, hasCall | hasFD | hasOffset, true},
+	kindEnd:     {kindEnd, hasCall | hasFD | hasOffset, false},
+	kindCredit:  {kindCredit, hasCall | hasFD | hasLimit, false},
+	kindStop:    {kindStop, hasCall | hasFD, false},
+	kindArgs:    {kindArgs, hasCall, true},
+	kindRun:     {kindRun, hasCall | hasJob | hasArgs, true},
+	kindAttach:  {kindAttach, hasCall | hasJob, false},
+	kindGet:     {kindGet, hasCall | hasPaths, true},
+	kindPut:     {kindPut, hasCall, true},
+	kindSignal:  {kindSignal, hasCall | hasSignal, false},
+	kindCancel:  {kindCancel, hasCall, false},
+	kindStarted: {kindStarted, hasCall | hasJob, false},
+	kindExit:    {kindExit, hasCall | hasReason, false},
+}
+
+// parse fills m from a frame's header and the length of its body.
+func (m *message) parse(h frame.Header, body int) error {
+	*m = message{}
+	for name, v := range h.All() {
+		if err := m.set(string(name), v); err != nil {
+			return breach("%s: %v", name, err)
+		}
+	}
+	r := rules[m.kind]
+	switch {
+	case r == nil:
+		return breach("a message without a kind")
+	case r.need&^m.has != 0:
+		return breach("%s lacks a member that it needs", m.kind)
+	case body > 0 && !r.body:
+		return breach("%s has a body", m.kind)
+	case m.has&hasJob != 0 && !validJob(m.job):
+		return breach("%s: not a job's id", m.kind)
+	}
+	return nil
+}
+
+// set takes one member. Those that no version-1 message has are ignored.
+func (m *message) set(name string, v frame.Value) (err error) {
+	switch name {
+	case "kind":
+		return m.setKind(v)
+	case "call":
+		return m.number(&m.call, hasCall, v, 1)
+	case "fd":
+		m.has |= hasFD
+		m.fd, err = small(v, 0, 2)
+	case "offset":
+		return m.number(&m.offset, hasOffset, v, 0)
+	case "limit":
+		return m.number(&m.limit, hasLimit, v, 0)
+	case "token":
+		return m.number(&m.token, hasToken, v, -maxInt)
+	case "version":
+		return m.number(&m.version, hasVersion, v, 0)
+	case "software":
+		m.software, err = v.Text(128)
+	case "features":
+		m.features, err = v.Texts(64, 64)
+	case "host":
+		m.host, err = v.Text(255)
+	case "encoding":
+		m.encoding, err = v.Text(64)
+	case "reason":
+		m.has |= hasReason
+		m.reason, err = v.Text(32)
+	case "error":
+		m.err, err = v.Text(maxText)
+	case "job":
+		m.has |= hasJob
+		m.job, err = v.Text(64)
+	default:
+		return m.setCall(name, v)
+	}
+	return err
+}
+
+// setCall takes the members of the messages that open, steer and end calls.
+func (m *message) setCall(name string, v frame.Value) (err error) {
+	switch name {
+	case "args":
+		m.has |= hasArgs
+		m.args, err = small(v, 1, 1<<20)
+	case "paths":
+		m.has |= hasPaths
+		m.paths, err = small(v, 1, 1<<16)
+	case "shell":
+		m.shell, err = v.Bool()
+	case "dir":
+		m.dir, err = v.Text(maxPath)
+	case "dir_b64":
+		m.dir, err = base64Text(v, maxPath)
+	case "stdin":
+		m.stdin, err = v.Bool()
+	case "timeout_ms":
+		m.timeout, err = v.Int(1, maxInt)
+	case "kill_after_ms":
+		m.killAfter, err = v.Int(1, maxInt)
+	case "signal":
+		m.has |= hasSignal
+		m.signal, err = v.Text(16)
+	case "signal_number":
+		m.signalNo, err = small(v, 1, 127)
+	case "pid":
+		m.pid, err = v.Int(0, maxInt)
+	case "into":
+		m.into, err = v.Bool()
+	case "durable":
+		m.durable, err = v.Bool()
+	case "dry_run":
+		m.dryRun, err = v.Bool()
+	case "code":
+		m.code, err = small(v, 0, 255)
+	case "stdout_bytes":
+		m.stdoutBytes, err = v.Int(0, maxInt)
+	case "stderr_bytes":
+		m.stderrBytes, err = v.Int(0, maxInt)
+	case "held":
+		m.held, err = v.Bool()
+	case "duration_ms":
+		m.duration, err = v.Int(0, maxInt)
+	}
+	return err
+}
+
+func (m *message) setKind(v frame.Value) error {
+	b, err := v.Bytes(32)
+	if err != nil {
+		return err
+	}
+	r := rules[string(b)]
+	if r == nil {
+		return fmt.Errorf("unknown: %q", b)
+	}
+	m.kind = r.kind
+	return nil
+}
+
+func (m *message) number(dst *int64, bit member, v frame.Value, lo int64) (err error) {
+	m.has |= bit
+	*dst, err = v.Int(lo, maxInt)
+	return err
+}
+
+func small(v frame.Value, lo, hi int64) (int, error) {
+	n, err := v.Int(lo, hi)
+	return int(n), err
+}
+
+func base64Text(v frame.Value, limit int) (string, error) {
+	s, err := v.Text(base64.StdEncoding.EncodedLen(limit))
+	if err != nil {
+		return "", err
+	}
+	b, err := base64.StdEncoding.Strict().DecodeString(s)
+	if err == nil && len(b) > limit {
+		err = fmt.Errorf("%d bytes, allowed are %d", len(b), limit)
+	}
+	return string(b), err
+}
+
+func validJob(id string) bool {
+	if len(id) == 0 || len(id) > 64 {
+		return false
+	}
+	for _, c := range []byte(id) {
+		switch {
+		case c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z', c >= '0' && c <= '9', c == '.', c == '_', c == '-':
+		default:
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,16 @@
+//go:build unix && !linux
+
+package remote
+
+// start starts the command. Without pidfds the end is known only by reaping, so
+// reap finds it done, and a signal sent between the two may find no group.
+func (p *process) start() error {
+	if err := p.cmd.Start(); err != nil {
+		return err
+	}
+	go func() {
+		p.state, _ = p.cmd.Process.Wait() // without a state, reap says so
+		close(p.ended)
+	}()
+	return nil
+}

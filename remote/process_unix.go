@@ -1,0 +1,201 @@
+//go:build unix
+
+package remote
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+
+	"golang.org/x/sys/unix"
+)
+
+// A processSpec is what to start.
+type processSpec struct {
+	args  []string
+	env   []string // added to this process's own
+	dir   string
+	stdin bool
+}
+
+// A startError says why a command could not be started.
+type startError struct {
+	code int // as exit's: 125, 126, 127
+	what string
+}
+
+func (e *startError) Error() string { return e.what }
+
+// A process is a started command. It leads a process group, to which all signals
+// go; until reap the kernel keeps the group's number for it.
+type process struct {
+	cmd            *exec.Cmd
+	stdin          *os.File // nil if it has none
+	stdout, stderr *os.File
+	ended          chan struct{}
+	state          *os.ProcessState // once it is reaped
+}
+
+func startProcess(spec *processSpec) (*process, error) {
+	env := append(os.Environ(), spec.env...)
+	if info, err := os.Stat(spec.dir); err != nil || !info.IsDir() {
+		return nil, &startError{125, fmt.Sprintf("no such directory: %s", spec.dir)}
+	}
+	path, err := lookPath(spec.args[0], spec.dir, env)
+	if err != nil {
+		return nil, err
+	}
+	p := &process{ended: make(chan struct{})}
+	p.cmd = &exec.Cmd{Path: path, Args: spec.args, Env: env, Dir: spec.dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
+	theirs, err := p.pipes(spec.stdin)
+	defer closeAll(theirs)
+	if err == nil {
+		err = p.start()
+	}
+	if err != nil {
+		closeAll([]*os.File{p.stdin, p.stdout, p.stderr})
+		return nil, startFault(path, err)
+	}
+	return p, nil
+}
+
+// pipes makes the ends of both sides. The program's are returned to be closed
+// here once it has them.
+func (p *process) pipes(stdin bool) (theirs []*os.File, err error) {
+	pipe := func() (r, w *os.File) {
+		if err == nil {
+			r, w, err = os.Pipe()
+		}
+		return r, w
+	}
+	if stdin {
+		var r *os.File
+		r, p.stdin = pipe()
+		theirs = append(theirs, r)
+		p.cmd.Stdin = r
+	}
+	var out, errs *os.File
+	p.stdout, out = pipe()
+	p.stderr, errs = pipe()
+	p.cmd.Stdout, p.cmd.Stderr = out, errs
+	return append(theirs, out, errs), err
+}
+
+func closeAll(files []*os.File) {
+	for _, f := range files {
+		if f != nil {
+			f.Close()
+		}
+	}
+}
+
+// lookPath finds a program as execvp does, in the PATH that it will have itself.
+func lookPath(name, dir string, env []string) (string, error) {
+	if name == "" {
+		return "", &startError{127, "not found: the command's name is empty"}
+	}
+	if strings.Contains(name, "/") {
+		return name, nil // relative to dir, as exec.Cmd has it
+	}
+	path := "/usr/local/bin:/usr/bin:/bin"
+	for _, e := range env {
+		if v, ok := strings.CutPrefix(e, "PATH="); ok {
+			path = v
+		}
+	}
+	var found string
+	for _, d := range filepath.SplitList(path) {
+		file := filepath.Join(d, name)
+		if !filepath.IsAbs(file) {
+			file = filepath.Join(dir, file)
+		}
+		info, err := os.Stat(file)
+		if err != nil || info.IsDir() {
+			continue
+		}
+		if info.Mode()&0o111 != 0 {
+			return file, nil
+		}
+		found = file
+	}
+	if found != "" {
+		return "", &startError{126, fmt.Sprintf("cannot be executed: %s: no execute permission", found)}
+	}
+	return "", &startError{127, fmt.Sprintf("not found: %s", name)}
+}
+
+// startFault tells apart what the one error of fork and exec may mean.
+func startFault(path string, err error) error {
+	if pe, ok := errors.AsType[*fs.PathError](err); ok {
+		err = pe.Err
+	}
+	switch {
+	case errors.Is(err, syscall.ENOENT) && exists(path):
+		return &startError{126, fmt.Sprintf("cannot be executed: %s: its interpreter is missing", path)}
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENOTDIR):
+		return &startError{127, fmt.Sprintf("not found: %s", path)}
+	case errors.Is(err, syscall.EAGAIN), errors.Is(err, syscall.ENOMEM), errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+		return &startError{125, fmt.Sprintf("cannot be started now: %v", err)}
+	}
+	return &startError{126, fmt.Sprintf("cannot be executed: %s: %v", path, err)}
+}
+
+func exists(path string) bool {
+	_, err := os.Stat(path)
+	return err == nil
+}
+
+func (p *process) pid() int { return p.cmd.Process.Pid }
+
+// exited is closed when the program has ended; its group is not reaped by that.
+func (p *process) exited() <-chan struct{} { return p.ended }
+
+func (p *process) terminate() { p.send(unix.SIGTERM) }
+func (p *process) kill()      { p.send(unix.SIGKILL) }
+
+// signal sends a signal by its name without SIG, or by its number. An unknown one
+// is ignored.
+func (p *process) signal(name string) {
+	sig := unix.SignalNum("SIG" + name)
+	if n, err := strconv.Atoi(name); err == nil && n > 0 && n < 128 {
+		sig = syscall.Signal(n)
+	}
+	if sig != 0 {
+		p.send(sig)
+	}
+}
+
+// send signals the group. The group may be empty but for the ended leader: then
+// nobody is left to tell.
+func (p *process) send(sig syscall.Signal) { _ = unix.Kill(-p.pid(), sig) }
+
+// reap takes the ended program's status. After it the group's number is free.
+func (p *process) reap() ending {
+	if p.state == nil {
+		// Its error is about the status, which follows.
+		_ = p.cmd.Wait()
+		p.state = p.cmd.ProcessState
+	}
+	if p.state == nil {
+		return refusal(125, "its status was lost")
+	}
+	status := p.state.Sys().(syscall.WaitStatus)
+	if status.Signaled() {
+		sig := status.Signal()
+		return ending{reason: Signalled, signal: signalName(sig), signalNo: int(sig)}
+	}
+	return ending{reason: Exited, code: status.ExitStatus()}
+}
+
+func signalName(sig syscall.Signal) string {
+	if name := strings.TrimPrefix(unix.SignalName(sig), "SIG"); name != "" {
+		return name
+	}
+	return strconv.Itoa(int(sig))
+}

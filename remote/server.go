@@ -1,0 +1,212 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+)
+
+const (
+	defaultMaxJobs = 1024
+	// shutdownWithin is how long a server that ends waits for its commands, which
+	// got TERM, to end and for their last words to reach the clients.
+	shutdownWithin = 10 * time.Second
+	acceptRetry    = 50 * time.Millisecond // after a failure that may pass, such as too many files
+)
+
+// A Guest is who was let in, and what they may do.
+type Guest struct {
+	// Name tells for logs who it is: a key's fingerprint, a user.
+	Name string
+	// Command, if not empty, is run with /bin/sh -c in place of whatever is asked
+	// for, which it finds in SSH_ORIGINAL_COMMAND. Copying files is refused.
+	Command string
+}
+
+// A Server runs commands and moves files for those who connect. Its fields are
+// set before its first use; then it is safe for concurrent use.
+type Server struct {
+	// Admit makes a connection out of what a listener accepted, and says who is at
+	// its other end. Its context ends 10 seconds after the connection came. Serve
+	// needs it, ServeConn does not.
+	Admit func(ctx context.Context, raw net.Conn) (net.Conn, Guest, error)
+	// MaxJobs is how many commands and copies may run at once. If zero, 1,024.
+	MaxJobs int
+	// Home is where commands and relative paths begin. If empty, the home
+	// directory of the user that this process runs as.
+	Home string
+	// Software is what the server calls itself in its hello.
+	Software string
+	// Log tells of connections and calls. If nil, nothing is logged.
+	Log *slog.Logger
+
+	jobs jobTable
+}
+
+// Serve answers the connections of ln until ctx ends; then it closes ln, ends
+// what runs (TERM, then KILL), tells the clients so, and returns nil. It returns
+// an error if ln fails.
+func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { ln.Close() })
+	defer stop()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	for {
+		raw, err := ln.Accept()
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			if errors.Is(err, net.ErrClosed) {
+				return err
+			}
+			s.logger().Warn("accept", "err", err)
+			select {
+			case <-ctx.Done():
+			case <-time.After(acceptRetry):
+			}
+			continue
+		}
+		wg.Go(func() { s.answer(ctx, raw) })
+	}
+}
+
+// answer lets one connection in, or not, and serves it.
+func (s *Server) answer(ctx context.Context, raw net.Conn) {
+	log := s.logger().With("from", raw.RemoteAddr().String())
+	start := time.Now()
+	raw.SetDeadline(start.Add(helloWithin))
+	admit, cancel := context.WithDeadline(ctx, start.Add(helloWithin))
+	nc, guest, err := s.Admit(admit, raw)
+	cancel()
+	if err != nil {
+		log.Info("not let in", "err", err)
+		raw.Close()
+		return
+	}
+	log = log.With("who", guest.Name)
+	log.Info("let in")
+	err = s.serveConn(ctx, nc, guest, start.Add(helloWithin))
+	log.Info("gone", "err", err)
+}
+
+// ServeConn serves one connection, whose other end is guest, until it ends or
+// ctx does. It closes nc. The error says why the connection ended; a client that
+// took its leave is nil.
+func (s *Server) ServeConn(ctx context.Context, nc net.Conn, guest Guest) error {
+	return s.serveConn(ctx, nc, guest, time.Now().Add(helloWithin))
+}
+
+func (s *Server) serveConn(ctx context.Context, nc net.Conn, guest Guest, hello time.Time) error {
+	c := newServerConn(s, nc, guest)
+	defer c.end()
+	stop := context.AfterFunc(ctx, c.shutDown)
+	defer stop()
+	if err := c.greet(hello); err != nil {
+		return c.ended(err)
+	}
+	err := c.read()
+	if bye, ok := errors.AsType[*GoodbyeError](err); ok && bye.Reason == "done" {
+		return nil
+	}
+	return err
+}
+
+func (s *Server) logger() *slog.Logger {
+	if s.Log == nil {
+		return slog.New(slog.DiscardHandler)
+	}
+	return s.Log
+}
+
+func (s *Server) home() string {
+	if s.Home != "" {
+		return s.Home
+	}
+	home, err := os.UserHomeDir()
+	if err != nil {
+		return string(filepath.Separator)
+	}
+	return home
+}
+
+// resolve returns the place that a client's path means.
+func (s *Server) resolve(path string) string {
+	switch {
+	case path == "~" || path == "":
+		return s.home()
+	case strings.HasPrefix(path, "~/"):
+		return s.home() + path[1:]
+	case filepath.IsAbs(path):
+		return path
+	}
+	return s.home() + string(filepath.Separator) + path // not cleaned: "a/." keeps its meaning
+}
+
+// charset returns the character set of the locale, as LC_ALL, LC_CTYPE and LANG
+// have it, or "".
+func charset() string {
+	locale := cmp.Or(os.Getenv("LC_ALL"), os.Getenv("LC_CTYPE"), os.Getenv("LANG"))
+	_, set, _ := strings.Cut(locale, ".")
+	set, _, _ = strings.Cut(set, "@")
+	return clip(set, 64)
+}
+
+// A jobTable knows which jobs run and which ids have been used.
+type jobTable struct {
+	mu      sync.Mutex
+	running int
+	known   map[string]bool
+	order   []string // of known, oldest first
+}
+
+// maxKnown bounds the memory of used ids: 64 bytes each and some more.
+const maxKnown = 1 << 16
+
+var (
+	errJobKnown = errors.New("a job with this id has been started before")
+	errJobsFull = errors.New("as many jobs run here as may")
+)
+
+// start counts a job in. An id (none for copies) is good for one start, ever: the
+// last 65,536 are remembered.
+func (t *jobTable) start(id string, most int) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	switch {
+	case id != "" && t.known[id]:
+		return errJobKnown
+	case t.running >= most:
+		return errJobsFull
+	}
+	t.running++
+	if id != "" {
+		t.rememberLocked(id)
+	}
+	return nil
+}
+
+func (t *jobTable) rememberLocked(id string) {
+	if t.known == nil {
+		t.known = make(map[string]bool)
+	}
+	if len(t.order) == maxKnown {
+		delete(t.known, t.order[0])
+		t.order = t.order[1:]
+	}
+	t.known[id] = true
+	t.order = append(t.order, id)
+}
+
+func (t *jobTable) end() {
+	t.mu.Lock()
+	t.running--
+	t.mu.Unlock()
+}

@@ -1,0 +1,233 @@
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"landline/frame"
+)
+
+const (
+	// DefaultKillAfter is how long a command that was asked to end has until it is
+	// killed.
+	DefaultKillAfter = 5 * time.Second
+	// heldAfter is how long an output may stay open and silent after its program
+	// has ended.
+	heldAfter = time.Second
+)
+
+// run carries out one command.
+func (call *serverCall) run(m *message, list []string) ending {
+	c := call.c
+	if len(list) < m.args || m.shell && m.args != 1 {
+		return refusal(125, "the arguments do not match their number")
+	}
+	spec := processSpec{args: list[:m.args], env: list[m.args:], dir: c.s.resolve(m.dir), stdin: m.stdin}
+	if m.shell {
+		spec.args = []string{"/bin/sh", "-c", spec.args[0]}
+	}
+	if c.guest.Command != "" {
+		spec.env = append(spec.env, "SSH_ORIGINAL_COMMAND="+strings.Join(list[:m.args], " "))
+		spec.args = []string{"/bin/sh", "-c", c.guest.Command}
+	}
+	if err := c.s.jobs.start(m.job, cmp.Or(c.s.MaxJobs, defaultMaxJobs)); err != nil {
+		return refusal(125, err.Error())
+	}
+	defer c.s.jobs.end()
+	if err := context.Cause(call.ctx); err != nil {
+		return ending{reason: Cancelled, err: err.Error()}
+	}
+	p, err := startProcess(&spec)
+	if err != nil {
+		code := 125
+		if r, ok := errors.AsType[*startError](err); ok {
+			code = r.code
+		}
+		return refusal(code, err.Error())
+	}
+	var h frame.Builder
+	_ = c.post(h.Str("kind", kindStarted).Int("call", call.id).Str("job", m.job).Int("pid", int64(p.pid())), nil)
+	r := running{call: call, p: p, killAfter: DefaultKillAfter}
+	if m.killAfter != 0 {
+		r.killAfter = milliseconds(m.killAfter)
+	}
+	if m.timeout != 0 {
+		r.timeout = milliseconds(m.timeout)
+	}
+	return r.wait()
+}
+
+// milliseconds converts, and keeps what no timer can hold at the most one can.
+func milliseconds(n int64) time.Duration {
+	const most = int64(1<<63-1) / int64(time.Millisecond)
+	return time.Duration(min(n, most)) * time.Millisecond
+}
+
+// A running is a command between its start and its exit.
+type running struct {
+	call      *serverCall
+	p         *process
+	timeout   time.Duration // 0 means none
+	killAfter time.Duration
+
+	lastByte atomic.Int64 // unix nanoseconds
+	ended    atomic.Bool  // the program has; its outputs may still be open
+	giveUp   atomic.Bool  // do not wait for the outputs any more
+	held     atomic.Bool
+}
+
+var errTimeout = errors.New("its time ran out")
+
+// wait carries the command's streams until it has ended and all its output is
+// taken, and returns how it ended.
+func (r *running) wait() ending {
+	var copies, feed sync.WaitGroup
+	copies.Go(func() { r.drain(r.p.stdout, r.call.stdout) })
+	copies.Go(func() { r.drain(r.p.stderr, r.call.stderr) })
+	if r.p.stdin != nil {
+		feed.Go(r.feed)
+	}
+	drained := make(chan struct{})
+	go func() {
+		copies.Wait()
+		close(drained)
+	}()
+	why := r.steer(drained)
+	if why != nil {
+		r.p.kill() // what is left of its group
+	}
+	if r.p.stdin != nil {
+		r.p.stdin.Close()
+		r.call.stdin.abandon()
+	}
+	feed.Wait()
+	e := r.p.reap()
+	e.held = r.held.Load()
+	switch {
+	case errors.Is(why, errTimeout):
+		e.reason, e.err = TimedOut, why.Error()
+	case why != nil:
+		e.reason, e.err = Cancelled, why.Error()
+	}
+	return e
+}
+
+// steer passes signals on and ends the command when it must. It returns when the
+// command has ended and its outputs are drained, with the reason if it was made
+// to end.
+func (r *running) steer(drained <-chan struct{}) (why error) {
+	var timeout, kill <-chan time.Time
+	if r.timeout != 0 {
+		t := time.NewTimer(r.timeout)
+		defer t.Stop()
+		timeout = t.C
+	}
+	ended, cancelled := r.p.exited(), r.call.ctx.Done()
+	for ended != nil || drained != nil {
+		select {
+		case <-ended:
+			ended = nil
+			r.leaderEnded()
+		case <-drained:
+			drained = nil
+		case name := <-r.call.signals:
+			r.p.signal(name)
+		case <-kill:
+			r.p.kill()
+			r.stopReading()
+		case <-timeout:
+			why, timeout = errTimeout, nil
+			kill = r.terminate()
+		case <-cancelled:
+			cancelled = nil
+			if why == nil {
+				why = context.Cause(r.call.ctx)
+				kill = r.terminate()
+			}
+			timeout = nil
+		}
+	}
+	return why
+}
+
+func (r *running) terminate() (kill <-chan time.Time) {
+	r.p.terminate()
+	return time.After(r.killAfter)
+}
+
+// leaderEnded begins the wait for outputs that something else holds open.
+func (r *running) leaderEnded() {
+	now := time.Now()
+	r.lastByte.Store(now.UnixNano())
+	r.ended.Store(true)
+	r.deadline(now.Add(heldAfter))
+}
+
+// stopReading gives up outputs that stay open although all of the group was
+// killed: what holds them has left the group.
+func (r *running) stopReading() {
+	r.giveUp.Store(true)
+	r.deadline(time.Now().Add(heldAfter))
+}
+
+func (r *running) deadline(t time.Time) {
+	// An output that has ended and is closed needs none.
+	_ = r.p.stdout.SetReadDeadline(t)
+	_ = r.p.stderr.SetReadDeadline(t)
+}
+
+// drain moves a program's output to its stream until it ends. A receiver that
+// wants no more closes the pipe, so that the program sees it; one that is gone
+// only stops the reading, for the program is being ended anyway.
+func (r *running) drain(f *os.File, s *sendStream) {
+	defer f.Close()
+	b := blockPool.Get().(*block)
+	defer blockPool.Put(b)
+	for {
+		n, err := f.Read(b[:])
+		if n > 0 {
+			r.lastByte.Store(time.Now().UnixNano())
+			if _, err := s.Write(b[:n]); err != nil {
+				return
+			}
+		}
+		if err != nil && !r.goOn(err) {
+			return
+		}
+		if r.ended.Load() && !r.giveUp.Load() {
+			_ = f.SetReadDeadline(time.Now().Add(heldAfter))
+		}
+	}
+}
+
+// goOn says whether reading goes on after err: an output that is open and silent
+// is given up only when the other one is silent too.
+func (r *running) goOn(err error) bool {
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		return false
+	}
+	if !r.giveUp.Load() && time.Since(time.Unix(0, r.lastByte.Load())) < heldAfter {
+		return true
+	}
+	r.held.Store(true)
+	return false
+}
+
+// feed moves the client's bytes to the program's standard input.
+func (r *running) feed() {
+	_, err := r.call.stdin.WriteTo(onlyWriter{r.p.stdin})
+	if err != nil {
+		r.call.stdin.abandon() // the program closed it
+	}
+	r.p.stdin.Close()
+}
+
+// onlyWriter hides a file's ReadFrom.
+type onlyWriter struct{ io.Writer }

@@ -1,0 +1,190 @@
+package remote
+
+import (
+	"errors"
+	"io"
+	"sync"
+
+	"landline/frame"
+)
+
+const (
+	maxData   = 256 << 10 // bytes of a data message that this side sends
+	maxUnsent = 512 << 10 // bytes that Write takes before it waits
+)
+
+// errStopped is what Write returns once the receiver wants no more.
+var errStopped = errors.New("the other side wants no more of this stream")
+
+// A sendStream is a stream of a call away from this side.
+type sendStream struct {
+	c    *conn
+	call int64
+	fd   int
+
+	// The following are guarded by c.mu.
+	room    sync.Cond // writers and waiters wait here
+	buf     fifo
+	offset  int64 // of the first byte in buf: what has been sent
+	limit   int64 // how far the receiver lets us
+	queued  bool  // is in c.ready, or being transmitted
+	sending bool  // transmit uses the front of buf
+	closing bool  // Close has been called
+	ended   bool  // end has been sent
+	stop    bool  // the receiver wants no more
+	dropped bool  // the call is over
+}
+
+func (c *conn) newSendStream(call int64, fd int) *sendStream {
+	s := &sendStream{c: c, call: call, fd: fd, limit: firstLimit}
+	s.room.L = &c.mu
+	return s
+}
+
+// Write takes all of p, waiting while the receiver gives no credit. It fails with
+// errStopped once the receiver wants no more, and with the connection's error.
+func (s *sendStream) Write(p []byte) (n int, err error) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	for len(p) > 0 {
+		for s.buf.size >= maxUnsent && s.faultLocked() == nil {
+			s.room.Wait()
+		}
+		if err := s.faultLocked(); err != nil {
+			return n, err
+		}
+		piece := p[:min(len(p), maxUnsent-s.buf.size)]
+		s.buf.write(piece)
+		n += len(piece)
+		p = p[len(piece):]
+		s.enqueueLocked()
+	}
+	return n, nil
+}
+
+func (s *sendStream) faultLocked() error {
+	switch {
+	case s.c.err != nil:
+		return s.c.err
+	case s.stop:
+		return errStopped
+	case s.closing || s.dropped:
+		return io.ErrClosedPipe
+	}
+	return nil
+}
+
+// Close ends the stream after what has been written. It does not wait.
+func (s *sendStream) Close() error {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.closing = true
+	s.enqueueLocked()
+	return s.c.err
+}
+
+// wait returns when the end has been handed to the network's side, or never will.
+// It returns the stream's length.
+func (s *sendStream) wait() int64 {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	for !s.ended && s.c.err == nil && !s.dropped {
+		s.room.Wait()
+	}
+	return s.offset
+}
+
+// hasWorkLocked says whether transmit could send something.
+func (s *sendStream) hasWorkLocked() bool {
+	if s.ended || s.dropped {
+		return false
+	}
+	return s.buf.size > 0 && s.offset < s.limit || s.buf.size == 0 && s.closing
+}
+
+func (s *sendStream) enqueueLocked() {
+	if !s.queued && s.hasWorkLocked() {
+		s.queued = true
+		s.c.ready = append(s.c.ready, s)
+		s.c.wake.Signal()
+	}
+}
+
+// transmit writes one data message, or the end. The writing goroutine calls it.
+func (s *sendStream) transmit(w *frame.Writer, h *frame.Builder) error {
+	s.c.mu.Lock()
+	offset := s.offset
+	n := int(min(int64(s.buf.size), s.limit-s.offset, maxData))
+	end := s.closing && s.buf.size == 0 && !s.ended
+	if n <= 0 && !end || s.dropped {
+		s.queued = false
+		s.c.mu.Unlock()
+		return nil
+	}
+	s.sending = true
+	s.c.mu.Unlock()
+
+	kind := kindData
+	if end {
+		kind = kindEnd
+	}
+	h.Reset().Str("kind", kind).Int("call", s.call).Int("fd", int64(s.fd)).Int("offset", offset)
+	err := w.Begin(h, n)
+	for left := n; left > 0 && err == nil; {
+		left, err = s.transmitFront(w, left)
+	}
+
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.sending = false
+	s.queued = false
+	s.ended = s.ended || end
+	if s.stop || s.dropped {
+		s.buf.reset()
+	}
+	s.enqueueLocked()
+	s.room.Broadcast()
+	return err
+}
+
+// transmitFront writes what the first block has of the left bytes of a message.
+func (s *sendStream) transmitFront(w *frame.Writer, left int) (int, error) {
+	s.c.mu.Lock()
+	p := s.buf.front()
+	s.c.mu.Unlock()
+	p = p[:min(len(p), left)]
+	_, err := w.Write(p)
+	s.c.mu.Lock()
+	s.buf.discard(len(p))
+	s.offset += int64(len(p))
+	s.c.mu.Unlock()
+	return left - len(p), err
+}
+
+func (s *sendStream) credit(limit int64) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.limit = max(s.limit, limit)
+	s.enqueueLocked()
+}
+
+// stopped ends the stream because the receiver wants no more.
+func (s *sendStream) stopped() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.stop = true
+	s.closing = true
+	if !s.sending {
+		s.buf.reset()
+	}
+	s.enqueueLocked()
+	s.room.Broadcast()
+}
+
+func (s *sendStream) releaseLocked() {
+	s.dropped = true
+	if !s.sending {
+		s.buf.reset()
+	}
+	s.room.Broadcast()
+}
