@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"strconv"
 	"strings"
 	"time"
 
@@ -84,13 +85,18 @@ func hostNames(host string) ([]string, error) {
 		return nil, fmt.Errorf("%q is not a name and a port", host)
 	}
 	name = strings.ToLower(name)
-	if name == "" || strings.ContainsAny(name, " \t\r\n,*?!|@#[]") || strings.Trim(port, "0123456789") != "" {
+	if name == "" || strings.ContainsAny(name, " \t\r\n,*?!|@#[]") || !isPort(port) {
 		return nil, fmt.Errorf("%q is not a name and a port", host)
 	}
 	if port == "22" {
 		return []string{name}, nil
 	}
 	return []string{"[" + name + "]:" + port, name}, nil
+}
+
+func isPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }
 
 // A verdict is what known_hosts says of a host's keys.
