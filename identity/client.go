@@ -36,7 +36,7 @@ type Host struct {
 // comes from host, written name:port as the user typed it. It ends with ctx.
 // If it fails, raw is closed; the error is a [*HostKeyError] if the host's
 // key is to blame. When it returns, the server may still refuse: see [Refused].
-func (c *Client) Handshake(ctx context.Context, raw net.Conn, host string) (*tls.Conn, Host, error) {
+func (c *Client) Handshake(ctx context.Context, raw net.Conn, host string) (*Conn, Host, error) {
 	conn, found, err := c.handshake(ctx, raw, host)
 	if err != nil {
 		raw.Close()
@@ -45,7 +45,7 @@ func (c *Client) Handshake(ctx context.Context, raw net.Conn, host string) (*tls
 	return conn, found, nil
 }
 
-func (c *Client) handshake(ctx context.Context, raw net.Conn, host string) (*tls.Conn, Host, error) {
+func (c *Client) handshake(ctx context.Context, raw net.Conn, host string) (*Conn, Host, error) {
 	if now := c.now(); !now.Before(c.Delegation.Expires().Add(Skew)) {
 		return nil, Host{}, fmt.Errorf("%w: it ended at %s", ErrExpired, stamp(c.Delegation.Expires()))
 	}
@@ -57,7 +57,8 @@ func (c *Client) handshake(ctx context.Context, raw net.Conn, host string) (*tls
 		found, err = c.judge(cs, host)
 		return err
 	}
-	conn := tls.Client(raw, conf)
+	batch := newBatchConn(raw)
+	conn := &Conn{tls.Client(batch, conf), batch}
 	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, Host{}, err
 	}

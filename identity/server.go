@@ -74,7 +74,7 @@ type serverIdentity struct {
 // Handshake does the server's side of TLS on raw and decides whether the
 // peer is let in. It ends with ctx, which should have a deadline of some
 // seconds. If it fails, raw is closed.
-func (s *Server) Handshake(ctx context.Context, raw net.Conn) (*tls.Conn, Peer, error) {
+func (s *Server) Handshake(ctx context.Context, raw net.Conn) (*Conn, Peer, error) {
 	id, err := s.current()
 	if err != nil {
 		raw.Close()
@@ -90,7 +90,8 @@ func (s *Server) Handshake(ctx context.Context, raw net.Conn) (*tls.Conn, Peer, 
 		peer, err = s.judge(cs, ipOf(raw.RemoteAddr()))
 		return err
 	}
-	conn := tls.Server(raw, conf)
+	batch := newBatchConn(raw)
+	conn := &Conn{tls.Server(batch, conf), batch}
 	if err := conn.HandshakeContext(ctx); err != nil {
 		linger(ctx, raw)
 		return nil, Peer{}, err

@@ -23,7 +23,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // A world is a server and a client with a home of their own, who know each
 // other: the client's key is in authorized_keys, the server's in known_hosts.
 type world struct {
-	t       *testing.T
+	t       testing.TB
 	home    string
 	now     time.Time
 	hostKey ssh.Signer
@@ -34,7 +34,7 @@ type world struct {
 
 const worldHost = "shed:7373"
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	home := t.TempDir()
 	t.Setenv("HOME", home)
 	t.Setenv("USERPROFILE", home)
@@ -146,7 +146,11 @@ type meeting struct {
 func (w *world) meet() meeting {
 	w.t.Helper()
 	return w.meetWith(func(ctx context.Context, raw net.Conn) (*tls.Conn, Host, error) {
-		return w.client.Handshake(ctx, raw, worldHost)
+		c, h, err := w.client.Handshake(ctx, raw, worldHost)
+		if err != nil {
+			return nil, h, err
+		}
+		return c.Conn, h, nil
 	})
 }
 
@@ -159,7 +163,10 @@ func (w *world) meetWith(client func(context.Context, net.Conn) (*tls.Conn, Host
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		m.server, m.peer, m.serverErr = w.server.Handshake(ctx, far)
+		var c *Conn
+		if c, m.peer, m.serverErr = w.server.Handshake(ctx, far); c != nil {
+			m.server = c.Conn
+		}
 	}()
 	m.client, m.host, m.clientErr = client(ctx, near)
 	if m.clientErr == nil {

@@ -1,0 +1,99 @@
+package identity
+
+import (
+	"bufio"
+	"crypto/tls"
+	"net"
+	"sync"
+)
+
+const (
+	batchRead = 64 << 10 // bytes of a read from the network
+	// batchWrite is what gathers before it is written: four records and their
+	// overhead, so that a write of 64 KiB is one write to the network.
+	batchWrite = 64<<10 + 4*64
+)
+
+// A Conn is a TLS connection between two sides that know each other. Unlike a
+// bare tls.Conn, which makes a system call for each record of 16 KiB, it writes
+// all records of one Write together, and reads as many as have come.
+type Conn struct {
+	*tls.Conn
+	batch *batchConn
+}
+
+// Write encrypts p and writes it.
+func (c *Conn) Write(p []byte) (int, error) {
+	c.batch.hold()
+	n, err := c.Conn.Write(p)
+	if rerr := c.batch.release(); err == nil {
+		err = rerr
+	}
+	return n, err
+}
+
+// A batchConn is the network below TLS. Between hold and release its writes
+// gather; otherwise they go out at once, as the handshake's must.
+type batchConn struct {
+	net.Conn
+	in *bufio.Reader
+
+	mu   sync.Mutex
+	held int
+	out  []byte
+}
+
+func newBatchConn(raw net.Conn) *batchConn {
+	return &batchConn{Conn: raw, in: bufio.NewReaderSize(raw, batchRead)}
+}
+
+func (b *batchConn) Read(p []byte) (int, error) { return b.in.Read(p) }
+
+var batchPool = sync.Pool{New: func() any { return new([batchWrite]byte) }}
+
+func (b *batchConn) hold() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held++; b.out == nil {
+		b.out = batchPool.Get().(*[batchWrite]byte)[:0]
+	}
+}
+
+// release writes what has gathered.
+func (b *batchConn) release() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	err := b.flushLocked()
+	if b.held--; b.held == 0 {
+		batchPool.Put((*[batchWrite]byte)(b.out[:batchWrite]))
+		b.out = nil
+	}
+	return err
+}
+
+func (b *batchConn) flushLocked() error {
+	if len(b.out) == 0 {
+		return nil
+	}
+	_, err := b.Conn.Write(b.out)
+	b.out = b.out[:0]
+	return err
+}
+
+func (b *batchConn) Write(p []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.held == 0 {
+		return b.Conn.Write(p)
+	}
+	if len(b.out)+len(p) > batchWrite {
+		if err := b.flushLocked(); err != nil {
+			return 0, err
+		}
+	}
+	if len(p) > batchWrite {
+		return b.Conn.Write(p)
+	}
+	b.out = append(b.out, p...)
+	return len(p), nil
+}

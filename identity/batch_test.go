@@ -1,0 +1,82 @@
+package identity
+
+import (
+	"bytes"
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"testing"
+	"time"
+)
+
+// A tally counts the writes to the network.
+type tally struct {
+	net.Conn
+	writes int
+}
+
+func (c *tally) Write(p []byte) (int, error) {
+	c.writes++
+	return c.Conn.Write(p)
+}
+
+// connPair returns both ends of a connection that has been let in.
+func connPair(t testing.TB) (client, server *Conn, network *tally) {
+	t.Helper()
+	w := newWorld(t)
+	near, far := loopback(t)
+	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	done := make(chan error, 1)
+	go func() {
+		var err error
+		server, _, err = w.server.Handshake(ctx, far)
+		done <- err
+	}()
+	network = &tally{Conn: near}
+	client, _, err := w.client.Handshake(ctx, network, worldHost)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := <-done; err != nil {
+		t.Fatal(err)
+	}
+	return client, server, network
+}
+
+func TestOneWriteIsOneWriteToTheNetwork(t *testing.T) {
+	client, server, network := connPair(t)
+	network.writes = 0
+	sent := make([]byte, 64<<10)
+	rand.NewChaCha8([32]byte{}).Read(sent)
+	got := make([]byte, len(sent))
+	read := make(chan error, 1)
+	go func() {
+		_, err := io.ReadFull(server, got)
+		read <- err
+	}()
+	if _, err := client.Write(sent); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-read; err != nil || !bytes.Equal(got, sent) {
+		t.Fatalf("what was read is not what was written: %v", err)
+	}
+	if network.writes != 1 {
+		t.Errorf("64 KiB took %d writes to the network", network.writes)
+	}
+}
+
+func BenchmarkConnWrite(b *testing.B) {
+	client, server, _ := connPair(b)
+	go io.CopyBuffer(struct{ io.Writer }{io.Discard}, server, make([]byte, 64<<10))
+	p := make([]byte, 64<<10)
+	b.SetBytes(int64(len(p)))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := client.Write(p); err != nil {
+			b.Fatal(err)
+		}
+	}
+	client.NetConn().Close()
+}
