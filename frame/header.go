@@ -8,9 +8,10 @@ import (
 
 // A Header is the JSON object of a frame, as checked by [Reader.Next]:
 //
-//   - names are 1 to 32 of the characters a–z, 0–9 and _, none twice in an
-//     object, at most 64 in one: no two readers take different members;
-//   - numbers are whole and within ±(2⁵³−1), without fraction or exponent;
+//   - names are 1 to 32 of the characters a–z, 0–9 and _, unescaped, none twice
+//     in an object, at most 64 in one: no two readers take different members;
+//   - numbers are whole and within ±(2⁵³−1), without fraction or exponent, and
+//     zero has no sign;
 //   - texts are UTF-8 without U+0000 and lone surrogates;
 //   - objects and lists nest at most 4 deep; there is no null;
 //   - nothing follows the object.

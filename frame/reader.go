@@ -26,7 +26,8 @@ func NewReader(src io.Reader) *Reader {
 }
 
 // Limit lowers the bounds of the frames to come: a peer that has not been let in
-// yet gets no 64 KiB of header. Values above the format's bounds mean those.
+// yet gets no 64 KiB of header. Values above the format's bounds mean those; a
+// header below MinHeader lets nothing in.
 func (r *Reader) Limit(header, body int) {
 	r.maxHeader = min(header, MaxHeader)
 	r.maxBody = min(body, MaxBody)
@@ -47,14 +48,16 @@ func (r *Reader) Next() (Header, error) {
 }
 
 func (r *Reader) next() error {
-	if err := r.skipBody(); err != nil {
-		return err
+	if r.body > 0 {
+		if _, err := io.Copy(io.Discard, r); err != nil {
+			return err
+		}
 	}
 	if _, err := io.ReadFull(r.src, r.prefix[:]); err != nil {
 		return err // io.EOF only where nothing of the frame has come
 	}
 	n := binary.LittleEndian.Uint32(r.prefix[:])
-	if n < MinHeader || n > uint32(r.maxHeader) {
+	if n < MinHeader || int64(n) > int64(r.maxHeader) {
 		return errorf("a header of %d bytes, allowed are %d to %d%s", n, MinHeader, r.maxHeader, looksLike(r.prefix[:]))
 	}
 	if cap(r.header) < int(n) {
@@ -78,11 +81,11 @@ func (r *Reader) next() error {
 // Read reads from the present frame's body; io.EOF is its end. A stream that ends
 // first gives io.ErrUnexpectedEOF.
 func (r *Reader) Read(p []byte) (int, error) {
-	if r.body == 0 {
-		return 0, io.EOF
-	}
 	if r.err != nil {
 		return 0, r.err
+	}
+	if r.body == 0 {
+		return 0, io.EOF
 	}
 	n, err := r.src.Read(p[:min(len(p), r.body)])
 	r.body -= n
@@ -95,15 +98,6 @@ func (r *Reader) Read(p []byte) (int, error) {
 
 // Len is how many bytes of the present frame's body have not been read.
 func (r *Reader) Len() int { return r.body }
-
-func (r *Reader) skipBody() error {
-	if r.body == 0 {
-		return nil
-	}
-	_, err := io.CopyN(io.Discard, r.src, int64(r.body))
-	r.body = 0
-	return unexpected(err)
-}
 
 func unexpected(err error) error {
 	if errors.Is(err, io.EOF) {

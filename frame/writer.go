@@ -10,9 +10,9 @@ import (
 // told, and by Begin and Frame while a body lacks bytes.
 var ErrBodyLength = errors.New("frame: the body is not as long as its header says")
 
-// A Writer puts frames on a byte stream. It makes no system call of its own
-// accord: give it a bufio.Writer and flush that. It is not safe for concurrent
-// use.
+// A Writer puts frames on a byte stream. It writes each header and each piece of
+// a body at once and apart: give it a bufio.Writer and flush that. It is not safe
+// for concurrent use.
 type Writer struct {
 	dst  io.Writer
 	body int // bytes that the present body still lacks
@@ -62,10 +62,14 @@ func (w *Writer) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// Append appends the frame of header h and the given body to dst.
+// Append appends the frame of header h and the given body to dst, or nothing if
+// one of them is out of bounds.
 func Append(dst []byte, h *Builder, body []byte) ([]byte, error) {
 	dst, err := h.appendFrame(dst, len(body))
-	return append(dst, body...), err
+	if err != nil {
+		return dst, err
+	}
+	return append(dst, body...), nil
 }
 
 // appendFrame appends the length and the header with the member "size".
