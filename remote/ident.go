@@ -1,0 +1,61 @@
+package remote
+
+import (
+	"hash/fnv"
+	"strconv"
+	"time"
+
+	"github.com/zeebo/blake3"
+)
+
+// An identMaker makes idents: texts that change whenever a file's content may
+// have.
+type identMaker struct {
+	machine uint32
+	buf     []byte
+}
+
+func newIdentMaker() identMaker {
+	h := fnv.New32a()
+	_, _ = h.Write([]byte(machineID()))
+	return identMaker{machine: h.Sum32()}
+}
+
+// of returns a file's ident, or nothing if the file is so young that another
+// change could still bear the same time.
+func (m *identMaker) of(info *diskInfo, now time.Time) string {
+	tick := 20 * time.Millisecond
+	if info.ctime.ns == 0 {
+		tick = 2 * time.Second // a file system that keeps whole seconds
+	}
+	if age := now.Sub(info.ctime.time()); age < tick {
+		return ""
+	}
+	b := strconv.AppendUint(m.buf[:0], uint64(m.machine), 36)
+	for _, v := range [...]uint64{info.dev, info.ino, uint64(info.ctime.sec), uint64(info.ctime.ns), uint64(info.size)} {
+		b = strconv.AppendUint(append(b, '-'), v, 36)
+	}
+	if m.buf = b; len(b) > maxIdent {
+		return "" // times far outside of any clock's
+	}
+	return string(b)
+}
+
+// A hasher is BLAKE3-256.
+type hasher struct {
+	h   *blake3.Hasher
+	sum [32]byte
+}
+
+func newHasher() *hasher { return &hasher{h: blake3.New()} }
+
+func (h *hasher) add(p []byte) { _, _ = h.h.Write(p) }
+
+func (h *hasher) reset() { h.h.Reset() }
+
+// take returns the hash of what was added, and begins anew.
+func (h *hasher) take() hash256 {
+	h.h.Sum(h.sum[:0])
+	h.h.Reset()
+	return h.sum
+}

@@ -1,0 +1,289 @@
+package remote
+
+import (
+	"context"
+	"errors"
+	"io"
+	"path/filepath"
+	"strings"
+)
+
+// A sink writes what a source sends. It answers every entry, makes directories
+// and links at once, and files when their contents come: see SPEC.md, section 6,
+// "What a sink does". It runs once.
+type sink struct {
+	dest     string
+	base     string // where a relative dest begins; if empty, the working directory
+	into     bool
+	durable  bool
+	dryRun   bool
+	limit    int64 // bytes a second, if zero no limit
+	progress func(CopyProgress)
+	onError  func(name string, err error)
+	fault    func(op string) error // in tests, makes an operation fail
+
+	in      *inbox
+	out     *replyBox
+	tree    sinkTree
+	journal *journal // nil if there is none: nothing is resumed then
+	tempID  string   // of temporary files while there is no journal
+	begun   bool
+	last    int64    // the last entry's number
+	owed    []wanted // files whose content is to come, in order
+	now     *incoming
+	skip    int64 // the entry whose content is thrown away
+	hash    *hasher
+	keys    keyMaker
+	buf     []byte
+	limiter limiter
+	state   CopyProgress
+	result  CopyResult
+}
+
+// run copies. It ends when the source's done has been answered, or when something
+// breaks. A failed entry is not an error but counted in the result. A breach by
+// the source is a *Breach.
+func (k *sink) run(ctx context.Context, records io.Reader, replies io.Writer) (CopyResult, error) {
+	k.limiter.set(k.limit)
+	k.out = newReplyBox(replies)
+	k.hash = newHasher()
+	k.buf = make([]byte, readSize)
+	k.tempID = randomID()
+	if err := k.openTarget(); err != nil {
+		return k.result, err
+	}
+	defer k.tree.close()
+	k.in = newInbox(&answeringReader{&limitedReader{ctx, records, &k.limiter}, k.out}, recordShapes)
+	err := k.take(ctx)
+	if err != nil {
+		k.abandon()
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
+		if errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errCutOff
+		}
+	}
+	return k.result, err
+}
+
+// take takes records until done.
+func (k *sink) take(ctx context.Context) error {
+	for {
+		r, err := k.in.next()
+		if err != nil {
+			return err
+		}
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		if r.kind == recDone {
+			return k.finish()
+		}
+		if err := k.handle(r); err != nil {
+			return err
+		}
+	}
+}
+
+// handle takes one record. An error that it returns ends the copy.
+func (k *sink) handle(r *record) error {
+	switch r.kind {
+	case recEntry:
+		return k.entry(r)
+	case recLeave:
+		return k.leave(r)
+	case recError:
+		return k.sourceError(r)
+	}
+	return k.content(r)
+}
+
+// openTarget opens the directory in which names are made, and finds out whether
+// the first component of names is replaced by the target's.
+func (k *sink) openTarget() error {
+	full, err := absolute(k.base, k.dest)
+	if err != nil {
+		return err
+	}
+	inside := k.into || strings.HasSuffix(k.dest, "/")
+	top, err := openPath(full)
+	switch {
+	case err == nil:
+		k.tree.init(top, "")
+		return nil
+	case !isMissing(err) && !isInTheWay(err), inside && !isMissing(err):
+		return plainError(err)
+	}
+	up, err := openPath(filepath.Dir(full))
+	if err != nil {
+		return plainError(err)
+	}
+	leaf := filepath.Base(full)
+	if !inside {
+		k.tree.init(up, leaf)
+		return nil
+	}
+	defer up.close()
+	return k.makeTarget(up, leaf)
+}
+
+// makeTarget makes the target's directory itself.
+func (k *sink) makeTarget(up *folder, leaf string) error {
+	if k.dryRun {
+		k.tree.init(nil, "")
+		return nil
+	}
+	err := up.mkdir(leaf, 0o777)
+	if err != nil && !isThere(err) {
+		return plainError(err)
+	}
+	top, err := up.open(leaf)
+	if err != nil {
+		return plainError(err)
+	}
+	k.tree.init(top, "")
+	return nil
+}
+
+// entry answers an entry.
+func (k *sink) entry(r *record) error {
+	if r.n != k.last+1 {
+		return breach("entry %d follows entry %d", r.n, k.last)
+	}
+	k.last = r.n
+	k.state.Entries++
+	e, err := k.locate(r)
+	if err != nil {
+		return err
+	}
+	if !k.begun && !k.dryRun {
+		k.begun = true
+		k.beginJournal(r)
+	}
+	err = e.check()
+	switch {
+	case r.typ == kindDir:
+		return k.entryDir(e, err)
+	case err != nil:
+		return k.failEntry(e, err)
+	case r.typ == kindLink:
+		return k.entryLink(e)
+	}
+	k.state.BytesKnown += r.length
+	return k.entryFile(e)
+}
+
+// beginJournal opens the journal; without one the copy works, but cannot be
+// continued.
+func (k *sink) beginJournal(first *record) {
+	if k.tree.top.dir == nil {
+		return
+	}
+	name, _, _ := strings.Cut(string(first.name), "/")
+	key := hexKey(k.keys.of(k.tree.rename, []byte(name)))
+	if err := k.trip("journal"); err != nil {
+		return
+	}
+	if j, err := openJournal(k.tree.top.dir, key); err == nil {
+		k.journal = j
+		k.tempID = j.id
+	}
+}
+
+// sourceError takes the source's word that it could not read something.
+func (k *sink) sourceError(r *record) error {
+	k.result.Failed++
+	name := string(r.name)
+	if r.n != 0 {
+		w, err := k.owe(r.n)
+		if err != nil {
+			return err
+		}
+		if w == nil {
+			return nil // this side has failed already, and counted it
+		}
+		name = w.name()
+		k.forget(w)
+	}
+	k.blame(name, &CopyError{Text: string(r.text)})
+	return nil
+}
+
+// forget removes what is there of a file that will not come.
+func (k *sink) forget(w *wanted) {
+	switch {
+	case k.now != nil:
+		k.dropIncoming()
+	case w.part != nil:
+		k.journal.discard(w.part)
+	}
+}
+
+// finish ends the copy in order.
+func (k *sink) finish() error {
+	if len(k.owed) > 0 || k.now != nil {
+		return breach("done, with contents still owed")
+	}
+	if n := k.tree.unleft(); n > 0 {
+		return breach("done, with %d directories not left", n)
+	}
+	if k.journal != nil {
+		k.journal.remove()
+		k.journal = nil
+	}
+	if k.durable && !k.dryRun && k.tree.top.dir != nil {
+		if err := k.tree.top.dir.sync(); err != nil {
+			return err
+		}
+	}
+	k.out.done(k.result)
+	return k.out.flush()
+}
+
+// abandon ends the copy out of order: what a later one can use is kept, the rest
+// removed.
+func (k *sink) abandon() {
+	if k.now != nil {
+		k.shelve()
+	}
+	if k.journal != nil {
+		k.journal.keep()
+		k.journal = nil
+	}
+}
+
+// failEntry answers that an entry failed.
+func (k *sink) failEntry(e *located, err error) error {
+	k.out.failed(e.n, e.name(), k.failed(e.name(), err))
+	return k.out.flushOver()
+}
+
+// failed counts a failure and tells the user of it; it returns the plain reason.
+func (k *sink) failed(name string, err error) error {
+	err = plainError(err)
+	k.result.Failed++
+	k.blame(name, err)
+	return err
+}
+
+func (k *sink) blame(name string, err error) {
+	if k.onError != nil {
+		k.onError(name, err)
+	}
+}
+
+func (k *sink) tell(e *located) {
+	if k.progress != nil {
+		k.state.Name = e.name()
+		k.progress(k.state)
+	}
+}
+
+// trip fails on a test's behalf.
+func (k *sink) trip(op string) error {
+	if k.fault == nil {
+		return nil
+	}
+	return k.fault(op)
+}
