@@ -63,7 +63,7 @@ func (s *recvStream) arrive(offset int64, body *frame.Reader) error {
 		s.c.mu.Lock()
 		s.filling = false
 		s.buf.commit(got)
-		if s.stop {
+		if s.stop && !s.using { // else WriteTo drops it
 			s.buf.reset()
 		}
 		if err != nil {
