@@ -11,6 +11,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"landline/identity"
 )
 
 const (
@@ -47,7 +49,8 @@ type Server struct {
 	// Log tells of connections and calls. If nil, nothing is logged.
 	Log *slog.Logger
 
-	jobs jobTable
+	jobs       jobTable
+	unfinished identity.Limiter // connections whose hello has not come
 }
 
 // Serve answers the connections of ln until ctx ends; then it closes ln, ends
@@ -82,6 +85,15 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 func (s *Server) answer(ctx context.Context, raw net.Conn) {
 	log := s.logger().With("from", raw.RemoteAddr().String())
 	start := time.Now()
+	release, ok := s.unfinished.Acquire(raw.RemoteAddr())
+	if !ok {
+		log.Warn("too many unfinished connections")
+		raw.Close()
+		return
+	}
+	release = sync.OnceFunc(release)
+	defer release()
+	// A connection that Admit does not end by then ends itself.
 	raw.SetDeadline(start.Add(helloWithin))
 	admit, cancel := context.WithDeadline(ctx, start.Add(helloWithin))
 	nc, guest, err := s.Admit(admit, raw)
@@ -93,7 +105,7 @@ func (s *Server) answer(ctx context.Context, raw net.Conn) {
 	}
 	log = log.With("who", guest.Name)
 	log.Info("let in")
-	err = s.serveConn(ctx, nc, guest, start.Add(helloWithin))
+	err = s.serveConn(ctx, nc, guest, start.Add(helloWithin), release)
 	log.Info("gone", "err", err)
 }
 
@@ -101,10 +113,11 @@ func (s *Server) answer(ctx context.Context, raw net.Conn) {
 // ctx does. It closes nc. The error says why the connection ended; a client that
 // took its leave is nil.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, guest Guest) error {
-	return s.serveConn(ctx, nc, guest, time.Now().Add(helloWithin))
+	return s.serveConn(ctx, nc, guest, time.Now().Add(helloWithin), func() {})
 }
 
-func (s *Server) serveConn(ctx context.Context, nc net.Conn, guest Guest, hello time.Time) error {
+// serveConn wants the client's hello in time, and calls greeted when it has come.
+func (s *Server) serveConn(ctx context.Context, nc net.Conn, guest Guest, hello time.Time, greeted func()) error {
 	c := newServerConn(s, nc, guest)
 	defer c.end()
 	stop := context.AfterFunc(ctx, c.shutDown)
@@ -112,6 +125,7 @@ func (s *Server) serveConn(ctx context.Context, nc net.Conn, guest Guest, hello 
 	if err := c.greet(hello); err != nil {
 		return c.ended(err)
 	}
+	greeted()
 	err := c.read()
 	if bye, ok := errors.AsType[*GoodbyeError](err); ok && bye.Reason == "done" {
 		return nil

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"sync"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/crypto/ssh"
+
+	"landline/identity"
+	"landline/remote"
+)
+
+// serveFlags are those of `landline serve`.
+type serveFlags struct {
+	listen         []string
+	unix           string
+	authorizedKeys string
+	hostKey        string
+	maxJobs        int
+}
+
+func (a *app) serveCommand() *cobra.Command {
+	var f serveFlags
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Answer: run commands and move files for those who may",
+		Long: `Serve lets in who ~/.ssh/authorized_keys lets in, runs their commands and moves
+their files, all as the user who runs it. It obeys the options from, expiry-time,
+command, restrict, cert-authority and principals; a key with any other is refused.
+
+It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while.`,
+		Example: `  landline serve
+  landline serve --listen 127.0.0.1:0 --authorized-keys keys.pub
+  landline serve --unix /run/user/1000/landline     for this user on this machine alone`,
+		Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error { return a.serve(&f) },
+	}
+	fl := cmd.Flags()
+	fl.StringArrayVar(&f.listen, "listen", nil, "`ADDR` to listen on (may repeat; default :7373, or nothing with --unix; 127.0.0.1:0 picks a port)")
+	fl.StringVar(&f.unix, "unix", "", "`PATH` of a socket for this user alone: mode 0600, no TLS")
+	fl.StringVar(&f.authorizedKeys, "authorized-keys", "", "`FILE` that says who may come in (default ~/.ssh/authorized_keys)")
+	fl.StringVar(&f.hostKey, "host-key", "", "private key `FILE` of this machine (default sshd's Ed25519 key if readable,\nelse one that is made once in the configuration folder)")
+	fl.IntVar(&f.maxJobs, "max-jobs", 0, "how many commands and copies may run at once (default 1024)")
+	return cmd
+}
+
+func (a *app) serve(f *serveFlags) error {
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	d := &daemon{a: a, f: f, log: a.logger()}
+	d.server = remote.Server{Admit: d.admit, MaxJobs: f.maxJobs, Software: software, Log: d.log}
+	if err := d.open(); err != nil {
+		d.close()
+		return err
+	}
+	return d.run(ctx)
+}
+
+// A daemon is `landline serve`: one server behind several listeners.
+type daemon struct {
+	a         *app
+	f         *serveFlags
+	log       *slog.Logger
+	keys      identity.Server // for all but Unix sockets
+	server    remote.Server
+	listeners []net.Listener
+}
+
+// admit lets in by TLS and SSH keys, or who the kernel says it is.
+func (d *daemon) admit(ctx context.Context, raw net.Conn) (net.Conn, remote.Guest, error) {
+	if c, ok := raw.(*net.UnixConn); ok {
+		return admitSelf(c)
+	}
+	nc, peer, err := d.keys.Handshake(ctx, raw)
+	if err != nil {
+		return nil, remote.Guest{}, err
+	}
+	return nc, remote.Guest{Name: peer.Fingerprint, Command: peer.Permit.Command}, nil
+}
+
+// open opens every listener that was asked for, and tells of each.
+func (d *daemon) open() error {
+	if len(d.f.listen) == 0 && d.f.unix == "" {
+		d.f.listen = []string{":" + defaultPort}
+	}
+	if d.f.unix != "" {
+		ln, err := listenUnix(d.f.unix)
+		if err != nil {
+			return err
+		}
+		d.listeners = append(d.listeners, ln)
+		d.a.announce("listening on unix:%s", d.f.unix)
+	}
+	if len(d.f.listen) == 0 {
+		return nil
+	}
+	key, err := d.hostKey()
+	if err != nil {
+		return err
+	}
+	d.warnEmpty()
+	d.keys = identity.Server{HostKeys: []ssh.Signer{key}, AuthorizedKeys: d.f.authorizedKeys, Log: d.log}
+	for _, addr := range d.f.listen {
+		ln, err := net.Listen("tcp", addr)
+		if err != nil {
+			return fmt.Errorf("--listen %s: %w", addr, plain(err))
+		}
+		d.listeners = append(d.listeners, ln)
+		d.a.announce("listening on %s, host key %s", ln.Addr(), ssh.FingerprintSHA256(key.PublicKey()))
+	}
+	return nil
+}
+
+// announce prints what scripts wait for, --quiet or not.
+func (a *app) announce(format string, args ...any) {
+	fmt.Fprintf(os.Stderr, "landline: "+format+"\n", args...)
+}
+
+func (d *daemon) hostKey() (ssh.Signer, error) {
+	dir, err := os.UserConfigDir()
+	if err != nil && d.f.hostKey == "" {
+		return nil, &hinted{err, "name a key with --host-key"}
+	}
+	key, file, err := identity.HostKey(d.f.hostKey, filepath.Join(dir, "landline"))
+	if err == nil {
+		d.log.Debug("host key", "file", file)
+	}
+	return key, err
+}
+
+// warnEmpty says so early if nobody can come in.
+func (d *daemon) warnEmpty() {
+	file := d.f.authorizedKeys
+	if file == "" {
+		home, err := os.UserHomeDir()
+		if err != nil {
+			return
+		}
+		file = filepath.Join(home, ".ssh", "authorized_keys")
+	}
+	if _, err := os.Stat(file); errors.Is(err, os.ErrNotExist) {
+		d.a.say("nobody can come in yet: there is no %s", file)
+	}
+}
+
+// run serves until ctx ends or a listener fails.
+func (d *daemon) run(ctx context.Context) error {
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	var wg sync.WaitGroup
+	for _, l := range d.listeners {
+		wg.Go(func() {
+			if err := d.server.Serve(ctx, l); err != nil {
+				cancel(err)
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+func (d *daemon) close() {
+	for _, l := range d.listeners {
+		l.Close()
+	}
+}
+
+// logger writes what happens to standard error, each line beginning "landline: ".
+func (a *app) logger() *slog.Logger {
+	if a.quiet {
+		return slog.New(slog.DiscardHandler)
+	}
+	drop := func(_ []string, at slog.Attr) slog.Attr {
+		if at.Key == slog.LevelKey {
+			return slog.Attr{}
+		}
+		return at
+	}
+	return slog.New(slog.NewTextHandler(prefixed{os.Stderr}, &slog.HandlerOptions{ReplaceAttr: drop}))
+}
+
+// prefixed begins each write, which is a line of the log, with the program's name.
+type prefixed struct{ w io.Writer }
+
+func (p prefixed) Write(line []byte) (int, error) {
+	_, err := p.w.Write(bytes.Join([][]byte{[]byte("landline: "), line}, nil))
+	return len(line), err
+}

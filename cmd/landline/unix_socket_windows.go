@@ -1,0 +1,16 @@
+package main
+
+import (
+	"errors"
+	"net"
+
+	"landline/remote"
+)
+
+var errNoUnix = errors.New("--unix: sockets for one user are not offered on Windows")
+
+func listenUnix(string) (net.Listener, error) { return nil, errNoUnix }
+
+func admitSelf(*net.UnixConn) (net.Conn, remote.Guest, error) {
+	return nil, remote.Guest{}, errNoUnix
+}
