@@ -2,7 +2,6 @@ package identity
 
 import (
 	"crypto/rand"
-	"crypto/rsa"
 	"errors"
 	"strings"
 	"testing"
@@ -160,11 +159,7 @@ func TestRefusesCertificateOfSomebodyElsesKey(t *testing.T) {
 }
 
 func TestRefusesAuthorityThatSignsWithSHA1(t *testing.T) {
-	key, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	authority, err := ssh.NewSignerWithAlgorithms(signerOf(t, key).(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSA})
+	authority, err := ssh.NewSignerWithAlgorithms(signerOf(t, rsaKey(t)).(ssh.AlgorithmSigner), []string{ssh.KeyAlgoRSA})
 	if err != nil {
 		t.Fatal(err)
 	}

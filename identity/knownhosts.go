@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"golang.org/x/crypto/ssh"
 )
@@ -84,14 +86,22 @@ func hostNames(host string) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%q is not a name and a port", host)
 	}
-	name = strings.ToLower(name)
-	if name == "" || strings.ContainsAny(name, " \t\r\n,*?!|@#[]") || !isPort(port) {
+	if !isHostName(name) || !isPort(port) {
 		return nil, fmt.Errorf("%q is not a name and a port", host)
 	}
+	name = lower(name)
 	if port == "22" {
 		return []string{name}, nil
 	}
 	return []string{"[" + name + "]:" + port, name}, nil
+}
+
+// isHostName reports whether name can stand in known_hosts as a name and as nothing else.
+func isHostName(name string) bool {
+	strange := func(r rune) bool {
+		return unicode.IsSpace(r) || unicode.IsControl(r) || strings.ContainsRune(",*?!|@#[]", r)
+	}
+	return name != "" && utf8.ValidString(name) && !strings.ContainsFunc(name, strange)
 }
 
 func isPort(s string) bool {

@@ -57,7 +57,7 @@ func (e *hostEntry) matches(name string) bool {
 	if strings.HasPrefix(e.names, "|") {
 		return matchHashed(e.names, name)
 	}
-	return matchList(strings.ToLower(e.names), name) == matchYes
+	return matchList(lower(e.names), name) == matchYes
 }
 
 // matchHashed reports whether hashed, |1|salt|HMAC-SHA1(salt, name), is name's.

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"crypto/hmac"
 	"crypto/rand"
-	"crypto/rsa"
 	"crypto/sha1"
 	"encoding/base64"
 	"errors"
@@ -94,7 +93,7 @@ func TestFindsHostInKnownHosts(t *testing.T) {
 }
 
 func TestRefusesHostThatIsNoNameAndPort(t *testing.T) {
-	for _, host := range []string{"", "shed", ":7373", "shed:", "fe80::1", "[fe80::1]", "a b:1", "a,b:1", "*:1", "|1|a|b:1", "shed:x", "a\n:1", "!a:1", "@a:1"} {
+	for _, host := range []string{"", "shed", ":7373", "shed:", "fe80::1", "[fe80::1]", "a b:1", "a,b:1", "*:1", "|1|a|b:1", "shed:x", "a\n:1", "\v:0", "a\u0085:1", "\xff:1", "a:65536", "!a:1", "@a:1"} {
 		if line, err := HostLine(host, newKey(t).PublicKey()); err == nil {
 			t.Errorf("%q: %q", host, line)
 		}
@@ -227,11 +226,7 @@ func TestManyMayAddAtOnce(t *testing.T) {
 
 func TestHostKeyErrorsSayWhatWhereAndWhy(t *testing.T) {
 	w := newWorld(t)
-	rsaKey, err := rsa.GenerateKey(rand.Reader, 2048)
-	if err != nil {
-		t.Fatal(err)
-	}
-	w.know(worldHost, signerOf(t, rsaKey).PublicKey())
+	w.know(worldHost, signerOf(t, rsaKey(t)).PublicKey())
 	e := w.wantHostKeyProblem(HostKeyChanged, 1)
 	for _, want := range []string{worldHost, w.path("known_hosts") + ":1", ssh.FingerprintSHA256(w.hostKey.PublicKey()), "[shed]:7373"} {
 		if !strings.Contains(e.Error(), want) {

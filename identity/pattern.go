@@ -54,6 +54,17 @@ func glob(pattern, name string) bool {
 	return strings.Trim(pattern[p:], "*") == ""
 }
 
+// lower returns s with the letters of ASCII in lower case. Others stay: to fold them could
+// make one name out of two.
+func lower(s string) string {
+	return strings.Map(func(r rune) rune {
+		if 'A' <= r && r <= 'Z' {
+			r += 'a' - 'A'
+		}
+		return r
+	}, s)
+}
+
 // matchAddresses matches addr against a list of the option from: patterns and
 // networks with commas between them, each perhaps after !. An invalid addr
 // matches nothing. A broken network is an error, as with sshd(8), lest a typing error lets
@@ -91,7 +102,7 @@ func matchAddress(pattern string, addr netip.Addr) (bool, error) {
 	if want, err := netip.ParseAddr(pattern); err == nil {
 		return want.Unmap() == addr, nil
 	}
-	return pattern != "" && glob(strings.ToLower(pattern), addr.String()), nil
+	return pattern != "" && glob(lower(pattern), addr.String()), nil
 }
 
 // parseNetwork parses an address and a mask's length; no bit may be set after the mask.

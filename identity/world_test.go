@@ -94,12 +94,9 @@ func (w *world) read(name string) string {
 }
 
 // writeKey writes a private key in OpenSSH's format.
-func (w *world) writeKey(name string, key any, passphrase string) string {
+func (w *world) writeKey(name string, key any) string {
 	w.t.Helper()
 	block, err := ssh.MarshalPrivateKey(key, name)
-	if passphrase != "" {
-		block, err = ssh.MarshalPrivateKeyWithPassphrase(key, name, []byte(passphrase))
-	}
 	if err != nil {
 		w.t.Fatal(err)
 	}
