@@ -11,6 +11,11 @@ import (
 
 const utimeOmit = -2 // UTIME_OMIT
 
+// setTime sets the time of change of the file, whose name in dir is given.
+func (f *diskFile) setTime(dir *folder, name string, t diskTime) error {
+	return dir.setTime(name, t)
+}
+
 // bootID names the time since the system was started; after another start, what
 // was written but never synced may be gone. It is empty if there is no telling.
 func bootID() string {

@@ -214,6 +214,11 @@ func (i *diskInfo) mine() bool { return i.kind == kindFile }
 // isInTheWay says whether err means that a name is taken by what is no directory.
 func isInTheWay(err error) bool { return errors.Is(err, windows.ERROR_DIRECTORY) }
 
+// setTime sets the time of change of the file, whose name in dir is given.
+func (f *diskFile) setTime(dir *folder, name string, t diskTime) error {
+	return dir.setTime(name, t)
+}
+
 // bootID is empty: there is no telling when the system was started.
 func bootID() string { return "" }
 

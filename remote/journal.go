@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"crypto/rand"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -250,12 +251,20 @@ func (j *journal) isDone(key uint64) bool {
 
 // line adds a line to the buffer.
 func (j *journal) line(words ...string) {
+	const sumLen = 8
 	if j.torn {
 		j.buf = append(j.buf, '\n')
 		j.torn = false
 	}
-	text := strings.Join(words, " ")
-	j.buf = fmt.Appendf(j.buf, "%08x %s\n", crc32.ChecksumIEEE([]byte(text)), text)
+	start := len(j.buf)
+	j.buf = append(j.buf, "00000000"...)
+	for _, w := range words {
+		j.buf = append(append(j.buf, ' '), w...)
+	}
+	var sum [4]byte
+	binary.BigEndian.PutUint32(sum[:], crc32.ChecksumIEEE(j.buf[start+sumLen+1:]))
+	hex.Encode(j.buf[start:], sum[:])
+	j.buf = append(j.buf, '\n')
 }
 
 // flush appends the buffered lines to the file. Lines that a full disk refuses

@@ -13,7 +13,7 @@ func (k *sink) settle(in *incoming) error {
 	if err := k.trip("time"); err != nil {
 		return err
 	}
-	if err := dir.setTime(in.temp, in.mtime); err != nil {
+	if err := in.f.setTime(dir, in.temp, in.mtime); err != nil {
 		return err
 	}
 	if k.durable {
