@@ -40,6 +40,8 @@ type clientCall struct {
 	stdin          *sendStream
 	stdout, stderr *recvStream
 	exit           chan message // gets one, unless the connection ends first
+	failed         chan error   // gets the error of what stdin is read from
+	inputErr       error        // that error, once await has seen it
 }
 
 // NewClient begins a conversation on nc, over which the client speaks as
@@ -52,7 +54,7 @@ func NewClient(nc net.Conn, software string) *Client {
 	cl.c.forgive = func(int64) bool { return false }
 	cl.c.start()
 	var h frame.Builder
-	h.Str("kind", kindHello).Int("version", version).Str("software", clip(software, 128)).Strs("features", nil)
+	h.Str("kind", kindHello).Int("version", version).Str("software", plain(software, 128)).Strs("features", nil)
 	// If the connection fails already, the calls say so.
 	_ = cl.c.post(&h, nil)
 	cl.c.wg.Go(cl.read)
@@ -174,7 +176,7 @@ func (cl *Client) openCall(build func(*frame.Builder), body []byte, hasStdin, ha
 	cl.opening.Lock()
 	defer cl.opening.Unlock()
 	cl.last++
-	call := &clientCall{id: cl.last, exit: make(chan message, 1)}
+	call := &clientCall{id: cl.last, exit: make(chan message, 1), failed: make(chan error, 1)}
 	var s streams
 	call.stdout = cl.c.newRecvStream(call.id, 1)
 	s.in[1] = call.stdout
@@ -199,14 +201,14 @@ func (cl *Client) sendOpening(id int64, build func(*frame.Builder), body []byte)
 	var h frame.Builder
 	for len(body) > frame.MaxBody {
 		h.Reset().Str("kind", kindArgs).Int("call", id)
-		if err := cl.c.post(&h, body[:frame.MaxBody]); err != nil {
+		if err := cl.c.request(&h, body[:frame.MaxBody]); err != nil {
 			return err
 		}
 		body = body[frame.MaxBody:]
 	}
 	build(h.Reset())
 	h.Int("call", id)
-	return cl.c.post(&h, body)
+	return cl.c.request(&h, body)
 }
 
 // cancel asks the server to end the call, and takes no more of its output.
@@ -219,14 +221,11 @@ func (cl *Client) cancel(call *clientCall) {
 	}
 }
 
-// forget frees what the call's streams hold, when nobody reads them any more.
+// forget frees what the call's streams hold, when nobody reads them any more. A
+// call whose exit has not come stays known, so that what still comes is no breach.
 func (cl *Client) forget(call *clientCall) {
-	cl.callsMu.Lock()
-	delete(cl.open, call.id)
-	cl.callsMu.Unlock()
 	cl.c.mu.Lock()
 	defer cl.c.mu.Unlock()
-	delete(cl.c.calls, call.id)
 	call.stdout.releaseLocked()
 	if call.stderr != nil {
 		call.stderr.releaseLocked()

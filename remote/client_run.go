@@ -38,7 +38,8 @@ type Command struct {
 	// a relative one begins too.
 	Dir string
 	// Stdin is the command's standard input. If nil, it reads from /dev/null. Run
-	// does not wait for a Read that is under way when the command ends.
+	// does not wait for a Read that is under way when the command ends. An error
+	// of its is not passed off as its end: the command is cancelled.
 	Stdin io.Reader
 	// Stdout and Stderr get what the command writes, as it comes, each from one
 	// goroutine. If nil, it is thrown away. An error of theirs ends that stream at
@@ -75,10 +76,16 @@ func NewJobID() string { return strings.ToLower(rand.Text()) }
 // Run runs a command and returns when it has ended and all its output has been
 // written. If ctx ends first, the command is ended and the rest of its output
 // thrown away. The error is not nil if and only if the Reason is Lost, or if
-// Stdout or Stderr failed; a command that the server refused is a Result.
+// Stdin, Stdout or Stderr failed; a command that was refused is a Result.
 func (cl *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 	if cmd.Job == "" {
 		cmd.Job = NewJobID()
+	}
+	if err := cmd.check(); err != nil {
+		return Result{Job: cmd.Job, Reason: Refused, Code: 125, Error: err.Error()}, nil
+	}
+	if ctx.Err() != nil {
+		return Result{Job: cmd.Job, Reason: Cancelled, Error: context.Cause(ctx).Error()}, nil
 	}
 	body, err := cmd.body()
 	if err != nil {
@@ -94,7 +101,7 @@ func (cl *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 	copies.Go(func() { outErr = receive(call.stdout, cmd.Stdout) })
 	copies.Go(func() { errErr = receive(call.stderr, cmd.Stderr) })
 	if cmd.Stdin != nil {
-		go send(call.stdin, cmd.Stdin)
+		go send(call, cmd.Stdin)
 	}
 	m, err := cl.await(ctx, call, &cmd)
 	copies.Wait()
@@ -109,11 +116,26 @@ func (cl *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 	if r.StdoutBytes != m.stdoutBytes || r.StderrBytes != m.stderrBytes {
 		return lost(cmd.Job, ErrTruncated)
 	}
-	return r, errors.Join(outErr, errErr)
+	return r, errors.Join(call.inputErr, outErr, errErr)
 }
 
 func lost(job string, err error) (Result, error) {
 	return Result{Job: job, Reason: Lost, Error: err.Error()}, err
+}
+
+// check says what the server would take for a breach.
+func (cmd *Command) check() error {
+	switch {
+	case len(cmd.Args) == 0 || cmd.Shell && len(cmd.Args) != 1:
+		return errors.New("no command")
+	case !validJob(cmd.Job):
+		return fmt.Errorf("not a job's id: %q", clip(cmd.Job, 80))
+	case len(cmd.Dir) > maxPath:
+		return fmt.Errorf("a directory's name of %d bytes, allowed are %d", len(cmd.Dir), maxPath)
+	case strings.IndexByte(cmd.Dir, 0) >= 0:
+		return fmt.Errorf("a NUL byte cannot be in a directory's name: %q", clip(cmd.Dir, 80))
+	}
+	return nil
 }
 
 // body is the arguments, then the variables, each ended by NUL.
@@ -128,8 +150,8 @@ func (cmd *Command) body() ([]byte, error) {
 			b.WriteByte(0)
 		}
 	}
-	if len(cmd.Args) == 0 || cmd.Shell && len(cmd.Args) != 1 {
-		return nil, errors.New("no command")
+	if n := len(cmd.Args) + len(cmd.Env); n > maxStrings {
+		return nil, fmt.Errorf("%d arguments and variables, allowed are %d", n, maxStrings)
 	}
 	if b.Len() > maxArgs {
 		return nil, fmt.Errorf("%d bytes of arguments and variables, allowed are %d", b.Len(), maxArgs)
@@ -185,14 +207,35 @@ func (s *recvStream) failed() bool {
 	return !s.ended && s.c.err != nil
 }
 
-// send writes r to a stream, and ends it.
-func send(s *sendStream, r io.Reader) {
+// send writes r to the call's stdin, and ends it. If r fails, the call is told, and
+// the stream stays open: what is cut short must not look whole.
+func send(call *clientCall, r io.Reader) {
+	in := input{r: r}
 	// What keeps the command from getting it is told by the command's end.
-	_, _ = io.Copy(s, r)
-	s.Close()
+	_, _ = io.Copy(call.stdin, &in)
+	if in.err != nil {
+		call.failed <- fmt.Errorf("standard input: %w", in.err)
+		return
+	}
+	call.stdin.Close()
 }
 
-// await waits for the call's exit, passing signals on.
+// An input keeps a reader's error apart from the writer's.
+type input struct {
+	r   io.Reader
+	err error
+}
+
+func (in *input) Read(p []byte) (int, error) {
+	n, err := in.r.Read(p)
+	if err != io.EOF {
+		in.err = err
+	}
+	return n, err
+}
+
+// await waits for the call's exit, passing signals on. The error says why there is
+// none.
 func (cl *Client) await(ctx context.Context, call *clientCall, cmd *Command) (message, error) {
 	done := ctx.Done()
 	var late <-chan time.Time
@@ -204,16 +247,13 @@ func (cl *Client) await(ctx context.Context, call *clientCall, cmd *Command) (me
 		case name, ok := <-signals:
 			if !ok {
 				signals = nil
-				continue
 			}
-			var h frame.Builder
-			_ = cl.c.post(h.Str("kind", kindSignal).Int("call", call.id).Str("signal", name), nil)
+			cl.signal(call, name)
+			continue
+		case call.inputErr = <-call.failed:
 		case <-done:
-			done = nil
-			cl.cancel(call)
-			late = time.After(max(cmd.KillAfter, DefaultKillAfter) + DefaultKillAfter)
 		case <-late:
-			return message{}, fmt.Errorf("the server does not end the command: %w", context.Cause(ctx))
+			return message{}, errors.New("the server does not end the command")
 		case <-cl.c.done:
 			select {
 			case m := <-call.exit:
@@ -222,5 +262,18 @@ func (cl *Client) await(ctx context.Context, call *clientCall, cmd *Command) (me
 				return message{}, cl.err()
 			}
 		}
+		// Input or patience is at its end.
+		done = nil
+		cl.cancel(call)
+		late = time.After(max(cmd.KillAfter, DefaultKillAfter) + DefaultKillAfter)
 	}
+}
+
+// signal sends a signal. One whose name is longer than any is unknown to everybody.
+func (cl *Client) signal(call *clientCall, name string) {
+	if name == "" || len(name) > maxSignal {
+		return
+	}
+	var h frame.Builder
+	_ = cl.c.post(h.Str("kind", kindSignal).Int("call", call.id).Str("signal", name), nil)
 }

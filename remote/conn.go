@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -21,7 +22,7 @@ const (
 	helloHeader = 4096 // bytes of header before the hello
 
 	ioBuffer   = 64 << 10
-	maxControl = 12 << 20 // bytes of control messages that wait: all arguments and some more
+	maxControl = 1 << 20 // bytes of answers that may wait to be sent
 	// goodbyeWithin bounds the last write on a connection that may be stuck.
 	goodbyeWithin = 2 * time.Second
 )
@@ -38,11 +39,13 @@ type conn struct {
 	// forgive says whether a message for a call that is not open is to be ignored.
 	forgive func(call int64) bool
 
-	lastRead atomic.Int64 // unix nanoseconds at which bytes last came
+	epoch    time.Time    // all times are told from here, so that a clock that is set does no harm
+	lastRead atomic.Int64 // nanoseconds since epoch, when bytes last came
 
 	mu      sync.Mutex
 	wake    sync.Cond          // the writer waits here
 	control []byte             // encoded messages that pass all data
+	own     int                // bytes of control that nobody else caused: the openings of calls
 	ready   []*sendStream      // streams that have something to send, in turn
 	calls   map[int64]*streams // the open calls
 	grown   int64              // bytes by which all windows exceed their first size
@@ -63,10 +66,9 @@ type streams struct {
 }
 
 func newConn(nc net.Conn) *conn {
-	c := &conn{nc: nc, calls: make(map[int64]*streams), done: make(chan struct{})}
+	c := &conn{nc: nc, epoch: time.Now(), calls: make(map[int64]*streams), done: make(chan struct{})}
 	c.wake.L = &c.mu
 	c.frames = frame.NewReader(bufio.NewReaderSize(countedReader{c}, ioBuffer))
-	c.lastRead.Store(time.Now().UnixNano())
 	return c
 }
 
@@ -83,7 +85,7 @@ type countedReader struct{ c *conn }
 func (r countedReader) Read(p []byte) (int, error) {
 	n, err := r.c.nc.Read(p)
 	if n > 0 {
-		r.c.lastRead.Store(time.Now().UnixNano())
+		r.c.lastRead.Store(int64(time.Since(r.c.epoch)))
 	}
 	return n, err
 }
@@ -125,7 +127,7 @@ func (c *conn) goodbye(reason, text string, err error) {
 	var h frame.Builder
 	h.Str("kind", kindGoodbye).Str("reason", reason)
 	if text != "" {
-		h.Str("error", clip(text, maxText))
+		h.Str("error", plain(text, maxText))
 	}
 	c.mu.Lock()
 	if c.err == nil && c.leaving == nil {
@@ -140,6 +142,12 @@ func (c *conn) goodbye(reason, text string, err error) {
 	case <-time.After(goodbyeWithin):
 	}
 	c.fail(err)
+}
+
+// plain returns what a header's text of limit bytes can hold of s.
+func plain(s string, limit int) string {
+	s = strings.ReplaceAll(strings.ToValidUTF8(s, "\ufffd"), "\x00", "\ufffd")
+	return clip(s, limit)
 }
 
 // clip shortens a text to limit bytes, at the border of a character.
@@ -166,11 +174,22 @@ func (c *conn) post(h *frame.Builder, body []byte) error {
 
 var errFlood = errors.New("the other side asks and does not read the answers")
 
+// request queues a message that opens a call. What a caller here wants to send is
+// no sign of a peer that does not read, so it counts for no bound.
+func (c *conn) request(h *frame.Builder, body []byte) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	before := len(c.control)
+	err := c.postLocked(h, body)
+	c.own += len(c.control) - before
+	return err
+}
+
 func (c *conn) postLocked(h *frame.Builder, body []byte) (err error) {
 	if c.err != nil {
 		return c.err
 	}
-	if len(c.control)+len(body) > maxControl {
+	if len(c.control)-c.own > maxControl {
 		return errFlood
 	}
 	c.control, err = frame.Append(c.control, h, body)
@@ -193,7 +212,7 @@ func (c *conn) write() {
 			c.mu.Unlock()
 			return
 		}
-		control, c.control = c.control, control[:0]
+		control, c.control, c.own = c.control, control[:0], 0
 		last := c.leaving
 		var s *sendStream
 		if len(c.ready) > 0 && last == nil {
@@ -203,7 +222,7 @@ func (c *conn) write() {
 		c.mu.Unlock()
 
 		if _, err := w.Write(control); err != nil {
-			c.fail(err)
+			c.unwritable(err)
 			return
 		}
 		if cap(control) > ioBuffer {
@@ -211,19 +230,29 @@ func (c *conn) write() {
 		}
 		if s != nil {
 			if err := s.transmit(data, &h); err != nil {
-				c.fail(err)
+				c.unwritable(err)
 				return
 			}
 			continue
 		}
 		if err := w.Flush(); err != nil {
-			c.fail(err)
+			c.unwritable(err)
 			return
 		}
 		if last != nil {
 			c.fail(last)
 			return
 		}
+	}
+}
+
+// unwritable ends the connection after a failed write. A peer that closed said
+// why before, perhaps, so the reader gets a moment to find that.
+func (c *conn) unwritable(err error) {
+	select {
+	case <-c.done:
+	case <-time.After(goodbyeWithin):
+		c.fail(err)
 	}
 }
 
@@ -312,7 +341,7 @@ func (c *conn) dispatchStream(m *message) error {
 
 // watch looks after the silence that the timer was set for.
 func (c *conn) watch() {
-	silent := time.Since(time.Unix(0, c.lastRead.Load()))
+	silent := time.Since(c.epoch) - time.Duration(c.lastRead.Load())
 	if silent >= deadAfter {
 		c.fail(ErrSilent)
 		return
@@ -333,13 +362,13 @@ func (c *conn) pingLocked(now time.Time) {
 	c.pinged = now
 	var h frame.Builder
 	// A full queue is seen, and the connection ended, by whoever posts next.
-	_ = c.postLocked(h.Str("kind", kindPing).Int("token", now.UnixMicro()), nil)
+	_ = c.postLocked(h.Str("kind", kindPing).Int("token", now.Sub(c.epoch).Microseconds()), nil)
 }
 
 // measured takes the round-trip time from a pong. It is for this side's own
 // windows alone, so a peer that lies about it harms itself.
 func (c *conn) measured(token int64) {
-	rtt := time.Since(time.UnixMicro(token))
+	rtt := time.Since(c.epoch) - time.Duration(token)*time.Microsecond
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if rtt > 0 && (c.rtt == 0 || rtt < c.rtt) {

@@ -37,6 +37,8 @@ const (
 	maxText    = 1024
 	maxPath    = 4096
 	maxArgs    = 8 << 20
+	maxStrings = 1 << 20 // arguments and variables
+	maxSignal  = 16
 	maxCalls   = 64 // open calls of a connection
 	firstLimit = 1 << 20
 )
@@ -194,7 +196,7 @@ func (m *message) setCall(name string, v frame.Value) (err error) {
 	switch name {
 	case "args":
 		m.has |= hasArgs
-		m.args, err = small(v, 1, 1<<20)
+		m.args, err = small(v, 1, maxStrings)
 	case "paths":
 		m.has |= hasPaths
 		m.paths, err = small(v, 1, 1<<16)
@@ -212,7 +214,7 @@ func (m *message) setCall(name string, v frame.Value) (err error) {
 		m.killAfter, err = v.Int(1, maxInt)
 	case "signal":
 		m.has |= hasSignal
-		m.signal, err = v.Text(16)
+		m.signal, err = v.Text(maxSignal)
 	case "signal_number":
 		m.signalNo, err = small(v, 1, 127)
 	case "pid":

@@ -43,7 +43,8 @@ type process struct {
 }
 
 func startProcess(spec *processSpec) (*process, error) {
-	env := append(os.Environ(), spec.env...)
+	env := append(os.Environ(), "PWD="+spec.dir)
+	env = append(env, spec.env...)
 	if info, err := os.Stat(spec.dir); err != nil || !info.IsDir() {
 		return nil, &startError{125, fmt.Sprintf("no such directory: %s", spec.dir)}
 	}
@@ -60,7 +61,7 @@ func startProcess(spec *processSpec) (*process, error) {
 	}
 	if err != nil {
 		closeAll([]*os.File{p.stdin, p.stdout, p.stderr})
-		return nil, startFault(path, err)
+		return nil, startFault(path, spec.dir, err)
 	}
 	return p, nil
 }
@@ -131,7 +132,10 @@ func lookPath(name, dir string, env []string) (string, error) {
 }
 
 // startFault tells apart what the one error of fork and exec may mean.
-func startFault(path string, err error) error {
+func startFault(path, dir string, err error) error {
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(dir, path)
+	}
 	if pe, ok := errors.AsType[*fs.PathError](err); ok {
 		err = pe.Err
 	}
@@ -198,4 +202,20 @@ func signalName(sig syscall.Signal) string {
 		return name
 	}
 	return strconv.Itoa(int(sig))
+}
+
+// readable says whether a read of a pipe would not wait: there are bytes, or the
+// end.
+func readable(f *os.File) bool {
+	rc, err := f.SyscallConn()
+	if err != nil {
+		return false
+	}
+	ready := false
+	err = rc.Control(func(fd uintptr) {
+		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
+		n, err := unix.Poll(poll, 0)
+		ready = n == 1 && err == nil
+	})
+	return err == nil && ready
 }

@@ -37,3 +37,5 @@ func (*process) terminate()              {}
 func (*process) kill()                   {}
 func (*process) signal(string)           {}
 func (*process) reap() ending            { return ending{} }
+
+func readable(*os.File) bool { return false }

@@ -89,9 +89,9 @@ func (c *serverConn) greet(by time.Time) error {
 
 func (c *serverConn) sayHello() error {
 	var b frame.Builder
-	b.Str("kind", kindHello).Int("version", version).Str("software", clip(c.s.Software, 128)).Strs("features", nil)
+	b.Str("kind", kindHello).Int("version", version).Str("software", plain(c.s.Software, 128)).Strs("features", nil)
 	if name, err := os.Hostname(); err == nil {
-		b.Str("host", clip(name, 255))
+		b.Str("host", plain(name, 255))
 	}
 	if set := charset(); set != "" {
 		b.Str("encoding", set)
@@ -299,7 +299,7 @@ func (call *serverCall) exit(e *ending) {
 	h.Int("stdout_bytes", total[0]).Int("stderr_bytes", total[1]).Bool("held", e.held)
 	h.Int("duration_ms", time.Since(call.start).Milliseconds())
 	if e.err != "" {
-		h.Str("error", clip(e.err, maxText/2)) // escapes may double it
+		h.Str("error", plain(e.err, maxText))
 	}
 	c := call.c
 	c.drop(call.id)

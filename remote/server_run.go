@@ -29,14 +29,10 @@ func (call *serverCall) run(m *message, list []string) ending {
 	if len(list) < m.args || m.shell && m.args != 1 {
 		return refusal(125, "the arguments do not match their number")
 	}
-	spec := processSpec{args: list[:m.args], env: list[m.args:], dir: c.s.resolve(m.dir), stdin: m.stdin}
-	if m.shell {
-		spec.args = []string{"/bin/sh", "-c", spec.args[0]}
+	if len(list) > maxStrings {
+		return refusal(126, "too many arguments and variables")
 	}
-	if c.guest.Command != "" {
-		spec.env = append(spec.env, "SSH_ORIGINAL_COMMAND="+strings.Join(list[:m.args], " "))
-		spec.args = []string{"/bin/sh", "-c", c.guest.Command}
-	}
+	spec := c.spec(m, list)
 	if err := c.s.jobs.start(m.job, cmp.Or(c.s.MaxJobs, defaultMaxJobs)); err != nil {
 		return refusal(125, err.Error())
 	}
@@ -64,6 +60,24 @@ func (call *serverCall) run(m *message, list []string) ending {
 	return r.wait()
 }
 
+// spec is what to start for a run. A guest who may run one command alone has no say
+// in its variables and directory, with which it could be made another.
+func (c *serverConn) spec(m *message, list []string) processSpec {
+	args, env := list[:m.args], list[m.args:]
+	switch {
+	case c.guest.Command != "":
+		return processSpec{
+			args:  []string{"/bin/sh", "-c", c.guest.Command},
+			env:   []string{"SSH_ORIGINAL_COMMAND=" + strings.Join(args, " ")},
+			dir:   c.s.home(),
+			stdin: m.stdin,
+		}
+	case m.shell:
+		args = []string{"/bin/sh", "-c", args[0]}
+	}
+	return processSpec{args: args, env: env, dir: c.s.resolve(m.dir), stdin: m.stdin}
+}
+
 // milliseconds converts, and keeps what no timer can hold at the most one can.
 func milliseconds(n int64) time.Duration {
 	const most = int64(1<<63-1) / int64(time.Millisecond)
@@ -77,7 +91,7 @@ type running struct {
 	timeout   time.Duration // 0 means none
 	killAfter time.Duration
 
-	lastByte atomic.Int64 // unix nanoseconds
+	lastByte atomic.Int64 // nanoseconds since the call's start
 	ended    atomic.Bool  // the program has; its outputs may still be open
 	giveUp   atomic.Bool  // do not wait for the outputs any more
 	held     atomic.Bool
@@ -164,10 +178,9 @@ func (r *running) terminate() (kill <-chan time.Time) {
 
 // leaderEnded begins the wait for outputs that something else holds open.
 func (r *running) leaderEnded() {
-	now := time.Now()
-	r.lastByte.Store(now.UnixNano())
+	r.heard()
 	r.ended.Store(true)
-	r.deadline(now.Add(heldAfter))
+	r.deadline(time.Now().Add(heldAfter))
 }
 
 // stopReading gives up outputs that stay open although all of the group was
@@ -193,12 +206,12 @@ func (r *running) drain(f *os.File, s *sendStream) {
 	for {
 		n, err := f.Read(b[:])
 		if n > 0 {
-			r.lastByte.Store(time.Now().UnixNano())
+			r.heard()
 			if _, err := s.Write(b[:n]); err != nil {
 				return
 			}
 		}
-		if err != nil && !r.goOn(err) {
+		if err != nil && !r.goOn(f, err) {
 			return
 		}
 		if r.ended.Load() && !r.giveUp.Load() {
@@ -207,13 +220,18 @@ func (r *running) drain(f *os.File, s *sendStream) {
 	}
 }
 
+// heard notes that output came now.
+func (r *running) heard() { r.lastByte.Store(int64(time.Since(r.call.start))) }
+
 // goOn says whether reading goes on after err: an output that is open and silent
-// is given up only when the other one is silent too.
-func (r *running) goOn(err error) bool {
+// is given up only when the other one is silent too. A time that has run out says
+// nothing of the pipe, if this process was kept from running meanwhile.
+func (r *running) goOn(f *os.File, err error) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
-	if !r.giveUp.Load() && time.Since(time.Unix(0, r.lastByte.Load())) < heldAfter {
+	silent := time.Since(r.call.start) - time.Duration(r.lastByte.Load())
+	if !r.giveUp.Load() && (silent < heldAfter || readable(f)) {
 		return true
 	}
 	r.held.Store(true)
@@ -223,6 +241,9 @@ func (r *running) goOn(err error) bool {
 // feed moves the client's bytes to the program's standard input.
 func (r *running) feed() {
 	_, err := r.call.stdin.WriteTo(onlyWriter{r.p.stdin})
+	if r.call.stdin.failed() {
+		return // a lost connection is not the input's end: the program must not think so
+	}
 	if err != nil {
 		r.call.stdin.abandon() // the program closed it
 	}
