@@ -100,6 +100,8 @@ const (
 	hasArgs
 	hasSignal
 	hasPaths
+	hasCode
+	hasSignalNo
 )
 
 // A rule says which members a kind must have, and whether it may have a body.
@@ -147,6 +149,21 @@ func (m *message) parse(h frame.Header, body int) error {
 		return breach("%s has a body", m.kind)
 	case m.has&hasJob != 0 && !validJob(m.job):
 		return breach("%s: not a job's id", m.kind)
+	case m.kind == kindExit:
+		return m.checkExit()
+	}
+	return nil
+}
+
+// checkExit sees to it that nobody takes a code that is not there for 0.
+func (m *message) checkExit() error {
+	need := map[string]member{Exited: hasCode, Refused: hasCode, Signalled: hasSignalNo, TimedOut: 0, Cancelled: 0}
+	bit, ok := need[m.reason]
+	switch {
+	case !ok:
+		return breach("exit with the reason %q", m.reason)
+	case bit&^m.has != 0:
+		return breach("exit with the reason %q lacks its code or signal_number", m.reason)
 	}
 	return nil
 }
@@ -216,6 +233,7 @@ func (m *message) setCall(name string, v frame.Value) (err error) {
 		m.has |= hasSignal
 		m.signal, err = v.Text(maxSignal)
 	case "signal_number":
+		m.has |= hasSignalNo
 		m.signalNo, err = small(v, 1, 127)
 	case "pid":
 		m.pid, err = v.Int(0, maxInt)
@@ -226,6 +244,7 @@ func (m *message) setCall(name string, v frame.Value) (err error) {
 	case "dry_run":
 		m.dryRun, err = v.Bool()
 	case "code":
+		m.has |= hasCode
 		m.code, err = small(v, 0, 255)
 	case "stdout_bytes":
 		m.stdoutBytes, err = v.Int(0, maxInt)
