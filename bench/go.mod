@@ -1,0 +1,3 @@
+module landline/bench
+
+go 1.26.0
