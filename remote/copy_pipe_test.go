@@ -214,6 +214,16 @@ func wantNoLitter(t *testing.T, dir string) {
 	}
 }
 
+// wantNoTemps is wantNoLitter, but for a journal that a later copy may use.
+func wantNoTemps(t *testing.T, dir string) {
+	t.Helper()
+	for name := range snapshot(t, dir) {
+		if leaf := filepath.Base(name); strings.HasPrefix(leaf, reservedPrefix) && !strings.HasSuffix(leaf, ".journal") {
+			t.Errorf("%s is left behind", name)
+		}
+	}
+}
+
 func putFile(t *testing.T, path string, content []byte, mode fs.FileMode) {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {

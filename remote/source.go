@@ -20,6 +20,7 @@ type source struct {
 	limit    int64  // bytes a second, if zero no limit
 	progress func(CopyProgress)
 	onError  func(name string, err error)
+	hook     func(op, name string) // in tests, is called before each step with a file
 
 	places  places
 	walk    walker
@@ -50,7 +51,7 @@ func (s *source) run(ctx context.Context, replies io.Reader, records io.Writer) 
 	s.ident = newIdentMaker()
 	s.hash = newHasher()
 	var reading sync.WaitGroup
-	reading.Go(func() { s.read(replies) })
+	reading.Go(func() { s.readReplies(replies) })
 	defer reading.Wait()
 	defer s.places.closeAll()
 	defer s.walk.close()
@@ -247,6 +248,13 @@ func (s *source) cannot(it *item, err error) error {
 
 // cutName shortens a name that is too long to be sent; that is why it failed.
 func cutName(name string) string { return name[:min(len(name), maxEntryName)] }
+
+// pass lets a test act between two steps.
+func (s *source) pass(op, name string) {
+	if s.hook != nil {
+		s.hook(op, name)
+	}
+}
 
 func (s *source) blame(name string, err error) {
 	if s.onError == nil {

@@ -9,6 +9,7 @@ import (
 var (
 	errChanged = errors.New("it changed while it was read")
 	errNewer   = errors.New("it changed since it was listed")
+	errEndless = errors.New("it has no length, and more content than can be sent so")
 )
 
 const (
@@ -49,6 +50,7 @@ func (s *source) open(it *item, offset int64) (*diskFile, diskInfo, error) {
 	if err != nil {
 		return nil, diskInfo{}, err
 	}
+	s.pass("open", it.name)
 	f, err := dir.openFile(it.leaf)
 	if err != nil {
 		return nil, diskInfo{}, err
@@ -72,11 +74,11 @@ func (s *source) sendWhole(c *sending) error {
 	if s.scratch == nil {
 		s.scratch = make([]byte, maxWholeFile)
 	}
-	body := s.scratch[:c.info.size]
-	if err := c.read(body); err != nil {
-		return s.cannot(c.it, err)
+	body, err := s.readWhole(c)
+	if err == nil {
+		err = s.unchanged(c)
 	}
-	if err := c.unchanged(); err != nil {
+	if err != nil {
 		return s.cannot(c.it, err)
 	}
 	s.hash.add(body)
@@ -87,12 +89,30 @@ func (s *source) sendWhole(c *sending) error {
 	if err := s.out.put(body); err != nil {
 		return err
 	}
-	s.finished(c.it, c.info.size)
+	s.finished(c.it, int64(len(body)))
 	return nil
 }
 
+// readWhole reads a small file. One that has no length may have content all the
+// same, where the system makes it up as it is read.
+func (s *source) readWhole(c *sending) ([]byte, error) {
+	if c.info.size > 0 {
+		body := s.scratch[:c.info.size]
+		return body, s.read(c, body)
+	}
+	n, err := c.f.readAt(s.scratch, 0)
+	if err != nil {
+		return nil, plainError(err)
+	}
+	if n == len(s.scratch) {
+		return nil, errEndless
+	}
+	return s.scratch[:n], nil
+}
+
 // read fills p from the present position.
-func (c *sending) read(p []byte) error {
+func (s *source) read(c *sending, p []byte) error {
+	s.pass("read", c.it.name)
 	n, err := c.f.readAt(p, c.pos)
 	if err != nil {
 		return plainError(err)
@@ -103,7 +123,8 @@ func (c *sending) read(p []byte) error {
 	return nil
 }
 
-func (c *sending) unchanged() error {
+func (s *source) unchanged(c *sending) error {
+	s.pass("check", c.it.name)
 	now, err := c.f.stat()
 	if err != nil {
 		return plainError(err)
@@ -139,7 +160,7 @@ func (s *source) sendPieces(ctx context.Context, c *sending) error {
 			}
 		}
 	}
-	if err := c.unchanged(); err != nil {
+	if err := s.unchanged(c); err != nil {
 		return s.cannot(c.it, err)
 	}
 	return s.sendClose(c)
@@ -164,7 +185,7 @@ func (s *source) sendChunk(c *sending, end int64) (whole bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	if err := c.read(body); err != nil {
+	if err := s.read(c, body); err != nil {
 		undo()
 		return false, s.cannot(c.it, err)
 	}

@@ -30,8 +30,8 @@ type answerBook struct {
 	err      error // what ended the replies
 }
 
-// read takes replies until done or the stream's end.
-func (s *source) read(replies io.Reader) {
+// readReplies takes replies until done or the stream's end.
+func (s *source) readReplies(replies io.Reader) {
 	in := newInbox(replies, replyShapes)
 	for {
 		r, err := in.next()
