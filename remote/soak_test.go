@@ -1,0 +1,13 @@
+//go:build soak
+
+package remote
+
+import "testing"
+
+// What takes minutes: go test -tags soak -timeout 2h -run Soak ./remote
+
+func TestSoakProgramsThatExitAtOnceLoseNothing(t *testing.T) { exitsAtOnce(t, 100_000) }
+
+func TestSoakStdinOfAGibibyteArrivesWhole(t *testing.T) { stdinArrivesWhole(t, 1<<30) }
+
+func TestSoakTenGibibytesToAPausedReader(t *testing.T) { pausedReader(t, 10<<30) }
