@@ -1,7 +1,7 @@
 // Package rig is what the measuring programs stand on: a folder on tmpfs, keys,
 // and sshd and landline as servers on a loopback of their own. All of it is gone
-// when the program ends, however it ends. It needs Linux; see the README for what
-// root adds.
+// when the program ends, unless it is killed: then the folders stay. It needs
+// Linux; see the README for what root adds.
 package rig
 
 import (
@@ -47,15 +47,17 @@ func Run(binary string, measure func(*Rig) error) {
 	} else {
 		err = outer(binary)
 	}
-	var exit *exec.ExitError
-	if errors.As(err, &exit) {
-		os.Exit(max(exit.ExitCode(), 1)) // the inner program has said why
+	if err != nil && err != errInner {
+		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
 }
+
+// errInner is the outer program's error when the inner one, which has said why,
+// has failed.
+var errInner = errors.New("the inner program has failed")
 
 func outer(binary string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -81,7 +83,11 @@ func outer(binary string) error {
 	if os.Getuid() == 0 {
 		cmd.SysProcAttr.Cloneflags = syscall.CLONE_NEWNET | syscall.CLONE_NEWNS | syscall.CLONE_NEWPID
 	}
-	return cmd.Run()
+	err = cmd.Run()
+	if _, ok := errors.AsType[*exec.ExitError](err); ok {
+		return errInner
+	}
+	return err
 }
 
 // install puts the landline to be measured into dir.
