@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"crypto/rsa"
 	"log/slog"
+	"math/big"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -158,6 +159,7 @@ func TestReadsExpiryInLocalTimeUnlessUTCIsSaid(t *testing.T) {
 
 func TestExpiredLineRefuses(t *testing.T) {
 	w := newWorld(t)
+	w.now = w.now.Add(time.Second).Truncate(time.Second)
 	at := func(d time.Duration) string {
 		return `expiry-time="` + w.now.Add(d).UTC().Format("20060102150405") + `Z"`
 	}
@@ -327,7 +329,34 @@ func TestRefusesEverybodyIfAuthorizedKeysIsMissingOrNoFile(t *testing.T) {
 	if err := os.Mkdir(w.path("authorized_keys"), 0o700); err != nil {
 		t.Fatal(err)
 	}
+	m := w.meet()
+	m.wantTurnedAway(t, ErrNotAuthorized)
+	if runtime.GOOS != "windows" && !strings.Contains(m.serverErr.Error(), "not a regular file") {
+		t.Errorf("server: %v", m.serverErr)
+	}
+}
+
+// As with sshd, what lies above the user's home is not the user's to answer for.
+func TestChecksFoldersOnlyUpToHome(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("modes are not checked on Windows")
+	}
+	w := newWorld(t)
+	inner := filepath.Join(w.home, "home")
+	if err := os.Mkdir(inner, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Rename(filepath.Join(w.home, ".ssh"), filepath.Join(inner, ".ssh")); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chmod(w.home, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	w.server.AuthorizedKeys = filepath.Join(inner, ".ssh", "authorized_keys")
+	w.client.KnownHosts.File = filepath.Join(inner, ".ssh", "known_hosts")
 	w.meet().wantTurnedAway(t, ErrNotAuthorized)
+	t.Setenv("HOME", inner)
+	w.meet().wantLetIn(t)
 }
 
 func TestAcceptsOnlyStrongKeys(t *testing.T) {
@@ -341,6 +370,13 @@ func TestAcceptsOnlyStrongKeys(t *testing.T) {
 	}
 	if _, err := Delegate(RoleClient, []ssh.Signer{s}, 0, time.Now()); err == nil || !strings.Contains(err.Error(), "1024") {
 		t.Errorf("delegating with RSA of 1024 bits: %v", err)
+	}
+	huge, err := ssh.NewPublicKey(&rsa.PublicKey{N: new(big.Int).SetBit(big.NewInt(1), maxRSA, 1), E: 65537})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := checkKey(huge); err == nil {
+		t.Errorf("RSA of %d bits is accepted", maxRSA+1)
 	}
 	// A peer that shows one all the same is not looked up by it.
 	c := &claim{proofs: []proof{newProof(s.PublicKey(), nil)}, role: RoleClient}

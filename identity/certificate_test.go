@@ -174,8 +174,18 @@ func TestRefusesAuthorityThatSignsWithSHA1(t *testing.T) {
 	}
 }
 
+// A line that calls a key an authority says nothing of certificates for that key.
+func TestAuthorityIsWhoSignedNotWhoIsCertified(t *testing.T) {
+	w := newWorld(t)
+	w.server.User = "alice"
+	w.authorize("cert-authority", w.userKey.PublicKey())
+	w.client.Delegation = w.delegate(RoleClient, certify(t, newKey(t), w.userKey, names("alice")), w.userKey)
+	w.meet().wantTurnedAway(t, ErrNotAuthorized)
+}
+
 func TestPlainKeyOfACertificateLetsNobodyInByIt(t *testing.T) {
 	w := newWorld(t)
+	w.server.User = "alice"
 	w.client.Delegation = w.delegate(RoleClient, certify(t, newKey(t), w.userKey, names("alice")))
 	w.meet().wantTurnedAway(t, ErrNotAuthorized) // as with sshd: the plain key must be shown
 	w.client.Delegation = w.delegate(RoleClient, certify(t, newKey(t), w.userKey, names("alice")), w.userKey)

@@ -1,6 +1,7 @@
 package identity
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -16,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hiddeco/sshsig"
 	"golang.org/x/crypto/ssh"
 )
 
@@ -105,6 +107,7 @@ var forgeries = []struct {
 	{"no key", false, func(c *claim) { c.proofs = nil }, ErrMalformed},
 	{"nine keys", false, func(c *claim) { c.repeat(9) }, ErrMalformed},
 	{"signature flipped", false, func(c *claim) { c.proofs[0].sig[len(c.proofs[0].sig)-1] ^= 1 }, ErrSignature},
+	{"too large", false, func(c *claim) { c.proofs[0].sig = append(c.proofs[0].sig, make([]byte, maxCertificate)...) }, ErrMalformed},
 	{"signature empty", false, func(c *claim) { c.proofs[0].sig = nil }, ErrSignature},
 }
 
@@ -173,6 +176,41 @@ func TestRefusesHostsKeyPosingAsUsers(t *testing.T) {
 	w.meetWith(w.plainClient(d.cert)).wantTurnedAway(t, ErrWrongRole)
 }
 
+// The role is signed: what a user's key signed is nothing to a client, whatever it says now.
+func TestRefusesDelegationWhoseRoleWasChanged(t *testing.T) {
+	w := newWorld(t)
+	d := w.forge(RoleServer, w.userKey, false, func(c *claim) { c.role = RoleClient })
+	w.meetWith(w.plainClient(d.cert)).wantTurnedAway(t, ErrSignature)
+	w.asServer(w.forge(RoleClient, w.hostKey, false, func(c *claim) { c.role = RoleServer }))
+	if m := w.meet(); !errors.Is(m.clientErr, ErrSignature) {
+		t.Errorf("client: %v, want %v", m.clientErr, ErrSignature)
+	}
+}
+
+func TestRefusesSignatureOfAnotherKind(t *testing.T) {
+	for _, test := range []struct {
+		hash      sshsig.HashAlgorithm
+		namespace string
+		want      error
+	}{
+		{sshsig.HashSHA512, namespace, nil},
+		{sshsig.HashSHA256, namespace, ErrSignature},
+		{sshsig.HashSHA512, "file", ErrSignature},
+	} {
+		w := newWorld(t)
+		d := w.forge(RoleClient, w.userKey, false, func(c *claim) {
+			sig, err := sshsig.Sign(bytes.NewReader(c.message()), w.userKey, test.hash, test.namespace)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.proofs[0].sig = sig.Marshal()
+		})
+		if m := w.meetWith(w.plainClient(d.cert)); !errors.Is(m.serverErr, test.want) {
+			t.Errorf("%s, %s: %v, want %v", test.hash, test.namespace, m.serverErr, test.want)
+		}
+	}
+}
+
 // stolen returns d's certificate with a key that is not its own.
 func stolen(t *testing.T, d *Delegation) tls.Certificate {
 	t.Helper()
@@ -230,11 +268,25 @@ func TestRefusesPeerWithoutDelegation(t *testing.T) {
 	if m := w.meetWith(w.plainClient()); m.serverErr == nil || !Refused(m.clientErr) {
 		t.Errorf("server: %v; client: %v", m.serverErr, m.clientErr)
 	}
+	twice := w.client.Delegation.cert
+	twice.Certificate = append(twice.Certificate, twice.Certificate...)
+	w.meetWith(w.plainClient(twice)).wantTurnedAway(t, ErrMalformed)
+}
+
+func TestRefusesDelegationToAnotherKindOfKey(t *testing.T) {
+	w := newWorld(t)
 	key, err := ecdsa.GenerateKey(elliptic.P384(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cert, err := (&claim{role: RoleClient, notBefore: w.now, notAfter: w.now.Add(time.Hour)}).certificate(key)
+	spki, err := x509.MarshalPKIXPublicKey(&key.PublicKey)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := w.now.UTC().Truncate(time.Second)
+	c := &claim{role: RoleClient, notBefore: begin, notAfter: begin.Add(time.Hour), spki: spki}
+	c.sign([]ssh.Signer{w.userKey})
+	cert, err := c.certificate(key)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -378,11 +430,11 @@ func (s *oneSession) Put(_ string, state *tls.ClientSessionState) {
 }
 
 // resuming returns a world whose next meeting resumes a session, having shown that it would.
-func resuming(t *testing.T) *world {
+func resuming(t *testing.T, life time.Duration) *world {
 	t.Helper()
 	w := newWorld(t)
 	w.client.sessions = &oneSession{}
-	d, err := Delegate(RoleClient, []ssh.Signer{w.userKey}, time.Hour, w.now)
+	d, err := Delegate(RoleClient, []ssh.Signer{w.userKey}, life, w.now)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -398,7 +450,7 @@ func resuming(t *testing.T) *world {
 }
 
 func TestRefusesResumptionAfterTheKeyWasRemoved(t *testing.T) {
-	w := resuming(t)
+	w := resuming(t, time.Hour)
 	w.write("authorized_keys", "")
 	m := w.meet()
 	m.wantTurnedAway(t, ErrNotAuthorized)
@@ -408,19 +460,19 @@ func TestRefusesResumptionAfterTheKeyWasRemoved(t *testing.T) {
 }
 
 func TestRefusesResumptionAfterTheOptionsChanged(t *testing.T) {
-	w := resuming(t)
+	w := resuming(t, time.Hour)
 	w.authorize(`from="192.0.2.1"`, w.userKey.PublicKey())
 	w.meet().wantTurnedAway(t, ErrNotAuthorized)
 }
 
 func TestRefusesResumptionAfterTheHostKeyWasRevoked(t *testing.T) {
-	w := resuming(t)
+	w := resuming(t, time.Hour)
 	w.write("known_hosts", "@revoked * "+keyText(w.hostKey.PublicKey())+"\n")
 	w.wantHostKeyProblem(HostKeyRevoked, 1)
 }
 
 func TestRefusesResumptionAfterTheDelegationExpired(t *testing.T) {
-	w := resuming(t)
+	w := resuming(t, time.Hour)
 	w.meet().wantLetIn(t)
 	early := w.now
 	w.client.Now = func() time.Time { return early }
@@ -429,9 +481,8 @@ func TestRefusesResumptionAfterTheDelegationExpired(t *testing.T) {
 }
 
 func TestTicketsDieWithTheServersDelegation(t *testing.T) {
-	w := resuming(t)
+	w := resuming(t, MaxLife)
 	w.now = w.now.Add(MaxLife/2 + time.Minute)
-	w.client.Delegation = w.delegate(RoleClient, w.userKey)
 	m := w.meet()
 	m.wantLetIn(t)
 	if m.client.ConnectionState().DidResume {
@@ -544,15 +595,33 @@ func TestServerRefusesWhatIsNotTLS(t *testing.T) {
 	}
 }
 
-// A client that is refused after it has sent something must still hear of the refusal.
-func TestRefusalArrivesThoughTheClientHasWritten(t *testing.T) {
+// A recordingConn notes how it is closed.
+type recordingConn struct {
+	*net.TCPConn
+	closed []string
+}
+
+func (c *recordingConn) CloseWrite() error {
+	c.closed = append(c.closed, "write")
+	return c.TCPConn.CloseWrite()
+}
+
+func (c *recordingConn) Close() error {
+	c.closed = append(c.closed, "all")
+	return c.TCPConn.Close()
+}
+
+// A connection that is closed with unread data is reset, and the reset may overtake the alert. So what the client
+// has sent by then must be read first.
+func TestRefusalIsHeardByAClientThatHasWritten(t *testing.T) {
 	w := newWorld(t)
 	w.authorize("", newKey(t).PublicKey())
 	near, far := loopback(t)
+	recorded := &recordingConn{TCPConn: far.(*net.TCPConn)}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		w.server.Handshake(t.Context(), far)
+		w.server.Handshake(t.Context(), recorded)
 	}()
 	conn, _, err := w.client.Handshake(t.Context(), near, worldHost)
 	if err != nil {
@@ -561,8 +630,15 @@ func TestRefusalArrivesThoughTheClientHasWritten(t *testing.T) {
 	if _, err := conn.Write(make([]byte, 4096)); err != nil {
 		t.Fatal(err)
 	}
-	<-done // the server has looked, said no, and closed
 	if _, err := conn.Read(make([]byte, 1)); !Refused(err) {
 		t.Errorf("read: %v, want to be told of the refusal", err)
+	}
+	near.Close()
+	<-done
+	if got := strings.Join(recorded.closed, ","); got != "write,all" {
+		t.Errorf("the server closed %s, want its own direction first", got)
+	}
+	if _, err := far.Read(make([]byte, 1)); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the connection is open: %v", err)
 	}
 }

@@ -47,7 +47,7 @@ type Keys struct {
 }
 
 // Delegate finds the keys and has them sign for a client; life and
-// now are as in [Delegate]. The context ends the talk with the agent.
+// now are as in [Delegate]. It ends with ctx, but for what Ask does.
 func (k Keys) Delegate(ctx context.Context, life time.Duration, now time.Time) (*Delegation, error) {
 	f := finder{Keys: k, ctx: ctx}
 	defer f.close()
@@ -55,6 +55,9 @@ func (k Keys) Delegate(ctx context.Context, life time.Duration, now time.Time) (
 		return nil, err
 	}
 	d, err := Delegate(RoleClient, f.signers, life, now)
+	if ctx.Err() != nil {
+		return nil, errors.Join(append([]error{ctx.Err()}, f.skipped...)...)
+	}
 	if err != nil {
 		return nil, errors.Join(append([]error{err}, f.skipped...)...)
 	}

@@ -72,6 +72,7 @@ func (f *finder) dialAgent() (*agentConn, error) {
 	if err != nil {
 		return a, err
 	}
+	conn.SetDeadline(time.Time{}) // each signature sets its own
 	for _, s := range signers {
 		if s := f.agentSigner(s, conn, timeout); s != nil {
 			a.signers = append(a.signers, s)

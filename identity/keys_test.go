@@ -495,8 +495,37 @@ func TestContextEndsTheTalkWithTheAgent(t *testing.T) {
 		cancel() // once it is connected to
 		io.Copy(io.Discard, c)
 	})
-	if _, err := (Keys{Agent: socket}).Delegate(ctx, 0, w.now); !errors.Is(err, ErrNoSigner) {
-		t.Errorf("%v, want %v", err, ErrNoSigner)
+	_, err := Keys{Agent: socket}.Delegate(ctx, 0, w.now)
+	if !errors.Is(err, context.Canceled) || strings.Contains(err.Error(), "timeout") {
+		t.Errorf("%v, want it to end with its context", err)
+	}
+}
+
+// A silentAgent lists its keys and never signs.
+type silentAgent struct {
+	agent.ExtendedAgent
+	done <-chan struct{}
+}
+
+func (a silentAgent) SignWithFlags(ssh.PublicKey, []byte, agent.SignatureFlags) (*ssh.Signature, error) {
+	<-a.done
+	return nil, io.EOF
+}
+
+func TestDoesNotWaitForeverForASignature(t *testing.T) {
+	w := newWorld(t)
+	for _, key := range []any{ed25519Key(t), rsaKey(t)} {
+		ring := agent.NewKeyring().(agent.ExtendedAgent)
+		if err := ring.Add(agent.AddedKey{PrivateKey: key}); err != nil {
+			t.Fatal(err)
+		}
+		done := make(chan struct{})
+		socket := serveAgent(t, func(c net.Conn) { agent.ServeAgent(silentAgent{ring, done}, c) })
+		_, err := Keys{Agent: socket, Timeout: 50 * time.Millisecond}.Delegate(t.Context(), 0, w.now)
+		close(done)
+		if !errors.Is(err, ErrNoSigner) || !strings.Contains(err.Error(), "timeout") {
+			t.Errorf("%v, want it to give up", err)
+		}
 	}
 }
 

@@ -224,6 +224,59 @@ func TestManyMayAddAtOnce(t *testing.T) {
 	}
 }
 
+func TestAddWaitsForTheLockAndLooksAgain(t *testing.T) {
+	w := newWorld(t)
+	key := newKey(t).PublicKey()
+	f, err := openLocked(w.write("known_hosts", ""))
+	if err != nil {
+		t.Fatal(err)
+	}
+	type result struct {
+		added bool
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		added, err := (&KnownHosts{}).Add(worldHost, key)
+		done <- result{added, err}
+	}()
+	select {
+	case r := <-done:
+		t.Fatalf("it did not wait: %+v", r)
+	case <-time.After(20 * time.Millisecond): // long enough to be caught if it does not
+	}
+	line, err := HostLine(worldHost, key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.WriteString(line + "\n"); err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	if r := <-done; r.added || r.err != nil {
+		t.Errorf("%+v, want it to find what was written meanwhile", r)
+	}
+}
+
+func TestSeesThatAFileWasReplaced(t *testing.T) {
+	w := newWorld(t)
+	name := w.write("known_hosts", "")
+	f, err := openLocked(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if !isStill(f, name) {
+		t.Error("an open file is not taken for itself")
+	}
+	if err := os.Rename(w.write("new", ""), name); err != nil {
+		t.Fatal(err)
+	}
+	if isStill(f, name) {
+		t.Error("a replaced file is taken for the new one")
+	}
+}
+
 func TestHostKeyErrorsSayWhatWhereAndWhy(t *testing.T) {
 	w := newWorld(t)
 	w.know(worldHost, signerOf(t, rsaKey(t)).PublicKey())
