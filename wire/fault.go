@@ -7,43 +7,43 @@ type Fault uint8
 
 // What can be wrong. "Short" means that the bytes end before the header does.
 const (
-	_                     Fault = iota
-	ErrEthernetShort            // also a tag that is cut off
+	_                Fault = iota
+	ErrEthernetShort       // also a tag that is cut off
 	ErrARPShort
-	ErrARPKind                  // not about IPv4 on Ethernet
+	ErrARPKind // not about IPv4 on Ethernet
 	ErrIPv4Short
-	ErrIPv4Version              // the version is not 4
-	ErrIPv4HeaderLen            // below 20, or over the packet's length
-	ErrIPv4TotalLen             // below the header's length, or more than has come
+	ErrIPv4Version   // the version is not 4
+	ErrIPv4HeaderLen // below 20, or over the packet's length
+	ErrIPv4TotalLen  // below the header's length, or more than has come
 	ErrIPv4Checksum
-	ErrIPv4Option               // an option's length is impossible
+	ErrIPv4Option // an option's length is impossible
 	ErrIPv6Short
-	ErrIPv6Version              // the version is not 6
-	ErrIPv6PayloadLen           // more than has come
-	ErrIPv6ExtensionShort       // an extension header ends after the packet
-	ErrIPv6ExtensionOrder       // hop-by-hop options that are not first
-	ErrIPv6ExtensionCount       // more than MaxExtensions
-	ErrIPv6Option               // an option ends after its header
+	ErrIPv6Version        // the version is not 6
+	ErrIPv6PayloadLen     // more than has come
+	ErrIPv6ExtensionShort // an extension header ends after the packet
+	ErrIPv6ExtensionOrder // hop-by-hop options that are not first
+	ErrIPv6ExtensionCount // more than MaxExtensions
+	ErrIPv6Option         // an option ends after its header
 	ErrICMPShort
 	ErrICMPChecksum
 	ErrICMPv6Short
 	ErrICMPv6Checksum
-	ErrQuoteShort               // an ICMP error quotes too little to tell what it is about
+	ErrQuoteShort // an ICMP error quotes too little to tell what it is about
 	ErrNDPShort
-	ErrNDPCode                  // the code is not 0
-	ErrNDPTarget                // the target is a multicast address
-	ErrNDPOption                // an option's length is 0, or ends after the message
-	ErrMLDShort                 // also a list of records or sources that is cut off
-	ErrIGMPShort                // also a list of records or sources that is cut off
+	ErrNDPCode   // the code is not 0
+	ErrNDPTarget // the target is a multicast address
+	ErrNDPOption // an option's length is 0, or ends after the message
+	ErrMLDShort  // also a list of records or sources that is cut off
+	ErrIGMPShort // also a list of records or sources that is cut off
 	ErrIGMPChecksum
 	ErrUDPShort
-	ErrUDPLen                   // below 8, or more than has come
+	ErrUDPLen // below 8, or more than has come
 	ErrUDPChecksum
-	ErrUDPNoChecksum            // it says that there is none: legal over IPv4 only
+	ErrUDPNoChecksum // it says that there is none: legal over IPv4 only
 	ErrTCPShort
-	ErrTCPDataOffset            // below 20, or over the segment's length
+	ErrTCPDataOffset // below 20, or over the segment's length
 	ErrTCPChecksum
-	ErrTCPOption                // an option's length is impossible
+	ErrTCPOption // an option's length is impossible
 
 	// Faults is one more than the greatest Fault.
 	Faults = iota
