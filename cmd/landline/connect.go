@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"time"
 
@@ -13,8 +15,13 @@ import (
 	"landline/remote"
 )
 
-// connectWithin bounds the way from the name to the end of the handshake.
-const connectWithin = 20 * time.Second
+const (
+	// connectWithin bounds the way to the other machine, and then the handshake.
+	connectWithin = 20 * time.Second
+	// staleAfter is when a connection on which nothing has been said is made anew;
+	// a server gives it 10 seconds.
+	staleAfter = 5 * time.Second
+)
 
 // lineFlags are what every verb with a HOST takes.
 type lineFlags struct {
@@ -29,96 +36,136 @@ func (f *lineFlags) register(cmd *cobra.Command) {
 	cmd.Flags().BoolVar(&f.acceptNew, "accept-new", false, "write down the key of a host that is not known yet")
 }
 
-// connect makes the line to a host.
+// connect makes the line to a host. The error does not name the host.
 func (a *app) connect(ctx context.Context, f *lineFlags, h host) (*remote.Client, error) {
-	nc, err := a.dial(ctx, f, h)
+	d := dialer{a: a, flags: f, host: h}
+	nc, err := d.dial(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
-			err = context.Cause(ctx)
+			return nil, context.Cause(ctx)
 		}
-		return nil, &exitError{exitLandline, fmt.Errorf("%s: %w", h.text, plain(err))}
+		return nil, plain(err)
 	}
 	return remote.NewClient(nc, software), nil
 }
 
-// dial connects, and for TCP settles who is who.
-func (a *app) dial(ctx context.Context, f *lineFlags, h host) (net.Conn, error) {
-	ctx, cancel := context.WithTimeoutCause(ctx, connectWithin, fmt.Errorf("no connection within %v", connectWithin))
-	defer cancel()
-	if h.network == "unix" {
-		return new(net.Dialer).DialContext(ctx, "unix", h.addr)
+// A dialer connects to one host, and for TCP settles who is who.
+type dialer struct {
+	a     *app
+	flags *lineFlags
+	host  host
+	own   *identity.Delegation
+}
+
+func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
+	if d.host.network == "unix" {
+		return d.reach(ctx)
 	}
-	own := make(chan delegated, 1)
-	go func() { own <- f.delegate(ctx) }()
-	raw, err := new(net.Dialer).DialContext(ctx, "tcp", h.addr)
-	d := <-own
+	raw, err := d.prepare(ctx)
 	if err != nil {
 		return nil, err
 	}
-	if d.err != nil {
+	nc, err := d.greet(ctx, raw)
+	if key, ok := errors.AsType[*identity.HostKeyError](err); ok && d.accept(ctx, key) {
+		if raw, err = d.reach(ctx); err == nil {
+			nc, err = d.greet(ctx, raw)
+		}
+	}
+	return nc, err
+}
+
+// reach opens a connection.
+func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
+	dial := net.Dialer{Timeout: connectWithin}
+	return dial.DialContext(ctx, d.host.network, d.host.addr)
+}
+
+// prepare opens a connection and has the user's keys sign meanwhile. A
+// passphrase is asked for once it is known that somebody answers.
+func (d *dialer) prepare(ctx context.Context) (net.Conn, error) {
+	signed := make(chan error, 1)
+	go func() { signed <- d.sign(ctx, nil) }()
+	raw, err := d.reach(ctx)
+	since := time.Now()
+	serr := <-signed
+	if err != nil {
+		return nil, err
+	}
+	if errors.Is(serr, identity.ErrPassphrase) && canAsk() {
+		serr = d.sign(ctx, passphraseAsker(ctx))
+	}
+	if serr != nil {
 		raw.Close()
-		return nil, d.err
+		return nil, serr
 	}
-	known := identity.KnownHosts{File: f.knownHosts, AcceptNew: f.acceptNew}
-	client := identity.Client{Delegation: d.Delegation, KnownHosts: known}
-	nc, found, err := client.Handshake(ctx, raw, h.addr)
-	if key, ok := errors.AsType[*identity.HostKeyError](err); ok && a.accept(&known, key) {
-		return a.dial(ctx, f, h)
+	if time.Since(since) > staleAfter {
+		raw.Close()
+		return d.reach(ctx)
 	}
+	return raw, nil
+}
+
+// sign lets the user's keys sign for this client.
+func (d *dialer) sign(ctx context.Context, ask func(string) ([]byte, error)) (err error) {
+	keys := identity.Keys{Files: d.flags.identities, Ask: ask}
+	d.own, err = keys.Delegate(ctx, time.Hour, time.Now())
+	return err
+}
+
+// greet does the handshake.
+func (d *dialer) greet(ctx context.Context, raw net.Conn) (net.Conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, connectWithin)
+	defer cancel()
+	client := identity.Client{Delegation: d.own, KnownHosts: d.known()}
+	nc, found, err := client.Handshake(ctx, raw, d.host.addr)
 	if err != nil {
 		return nil, err
 	}
 	if found.New {
-		a.say("%s is new here; its key %s is written down", h.addr, found.Fingerprint)
+		d.a.say("%s is new here; its key %s is written down", d.host.addr, found.Fingerprint)
 	}
 	return nc, nil
 }
 
-type delegated struct {
-	*identity.Delegation
-	err error
-}
-
-// delegate lets the user's keys sign, while the network is on its way.
-func (f *lineFlags) delegate(ctx context.Context) delegated {
-	keys := identity.Keys{Files: f.identities}
-	if canAsk() {
-		keys.Ask = askPassphrase
-	}
-	d, err := keys.Delegate(ctx, time.Hour, time.Now())
-	return delegated{d, err}
+func (d *dialer) known() identity.KnownHosts {
+	return identity.KnownHosts{File: d.flags.knownHosts, AcceptNew: d.flags.acceptNew}
 }
 
 // accept asks the person at the terminal, if there is one, about an unknown host.
-func (a *app) accept(known *identity.KnownHosts, e *identity.HostKeyError) bool {
+func (d *dialer) accept(ctx context.Context, e *identity.HostKeyError) bool {
 	if e.Problem != identity.HostKeyUnknown || !canAsk() {
 		return false
 	}
-	a.fail(fmt.Errorf("%w", errors.New(e.Error())))
-	if !askYes("landline: is that the host you mean?") {
+	tell(e.Error())
+	if !askYes(ctx, "landline: is that the host you mean?") {
 		return false
 	}
+	known := d.known()
 	if _, err := known.Add(e.Host, e.Got); err != nil {
-		a.fail(err)
+		d.a.fail(err)
 		return false
 	}
 	return true
 }
 
-// plain takes the wrapping off network errors that repeats the address.
+// plain says what a failure to connect means, without the address.
 func plain(err error) error {
-	if dns, ok := errors.AsType[*net.DNSError](err); ok {
-		return &hinted{errors.New("no such host: " + dns.Name), "is the name right?"}
+	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
+		return &hinted{errors.New("no such host"), "is the name right? getent hosts " + dns.Name}
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+		return &hinted{errors.New("what answers there is not landline"), "is the port right? without one it is " + defaultPort}
 	}
 	op, ok := errors.AsType[*net.OpError](err)
-	if !ok {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded), ok && op.Timeout():
+		return &hinted{fmt.Errorf("no answer within %v", connectWithin), "is the machine on, and the port open?"}
+	case !ok:
 		return err
+	case op.Net == "unix" && errors.Is(err, fs.ErrNotExist):
+		return &hinted{bare(err), `is "landline serve --unix PATH" running?`}
+	case op.Net == "unix" && errors.Is(err, fs.ErrPermission):
+		return &hinted{bare(err), "the socket is for the user who serves alone"}
 	}
-	if op.Timeout() {
-		return &hinted{errors.New("no answer"), "is the machine on, and the port open?"}
-	}
-	if errno, ok := errnoOf(op.Err); ok {
-		return errno
-	}
-	return op.Err
+	return bare(op.Err)
 }

@@ -1,14 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/signal"
-	"strconv"
-	"strings"
-	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -45,7 +42,7 @@ the home directory there unless it is absolute. DEST is a folder to copy into, o
 a new name.` + copyHelp,
 		Example: `  landline get shed:/var/log/syslog .
   landline get --exclude '*.o' shed:project backups/`,
-		Args: cobra.MinimumNArgs(2),
+		Args: needs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.get(&f, args) },
 	}
 	f.register(cmd)
@@ -62,7 +59,7 @@ to copy into, or a new name; it begins at the home directory there unless it is
 absolute, and may be empty.` + copyHelp,
 		Example: `  landline put notes.txt shed:
   landline put --durable site 'shed:/srv/www/'`,
-		Args: cobra.MinimumNArgs(2),
+		Args: needs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.put(&f, args) },
 	}
 	f.register(cmd)
@@ -86,7 +83,7 @@ func (a *app) get(f *copyFlags, args []string) error {
 	for i, s := range sources {
 		from, path, err := splitPlace(s)
 		if err != nil {
-			return err
+			return misplaced(err, "landline put", dest)
 		}
 		if i > 0 && from != h {
 			return fmt.Errorf("%s and %s: one host at a time", h.text, from.text)
@@ -97,11 +94,21 @@ func (a *app) get(f *copyFlags, args []string) error {
 }
 
 func (a *app) put(f *copyFlags, args []string) error {
-	h, dest, err := splitPlace(args[len(args)-1])
+	sources, last := args[:len(args)-1], args[len(args)-1]
+	h, dest, err := splitPlace(last)
 	if err != nil {
-		return err
+		return misplaced(err, "landline get", sources[0])
 	}
-	return a.copy(f, h, remote.Copy{Paths: args[:len(args)-1], Dest: dest}, (*remote.Client).Put)
+	return a.copy(f, h, remote.Copy{Paths: sources, Dest: dest}, (*remote.Client).Put)
+}
+
+// misplaced finds out whether the place on another machine stands where the other
+// verb has it.
+func misplaced(err error, verb, place string) error {
+	if _, _, perr := splitPlace(place); perr == nil {
+		return &hinted{err, "to copy the other way: " + verb}
+	}
+	return err
 }
 
 type copyMethod func(*remote.Client, context.Context, remote.Copy) (remote.CopyResult, error)
@@ -119,6 +126,17 @@ type copyVerdict struct {
 	Error      string `json:"error"`
 }
 
+func newCopyVerdict(h host, r *remote.CopyResult, took time.Duration, err error) *copyVerdict {
+	v := &copyVerdict{
+		Host: h.text, Files: r.Files, Dirs: r.Dirs, Links: r.Links, Bytes: r.Bytes,
+		Resumed: r.Resumed, Failed: r.Failed, DurationMS: took.Milliseconds(),
+	}
+	if err != nil {
+		v.Error = err.Error()
+	}
+	return v
+}
+
 // copy carries out a get or a put.
 func (a *app) copy(f *copyFlags, h host, c remote.Copy, method copyMethod) error {
 	var err error
@@ -126,30 +144,28 @@ func (a *app) copy(f *copyFlags, h host, c remote.Copy, method copyMethod) error
 		return err
 	}
 	c.Exclude, c.DryRun, c.Durable = f.exclude, f.dryRun, f.durable
+	file, err := openVerdict(f.verdict)
+	if err != nil {
+		return err
+	}
+	start := time.Now()
+	r, err := a.copyOn(f, h, c, method)
+	took := time.Since(start)
+	v := newCopyVerdict(h, &r, took, err)
+	if a.json {
+		printJSON(&a.out, v)
+	}
+	if err == nil && !f.dryRun {
+		a.summarize(&r, took)
+	}
+	return cmp.Or(file.write(v), explainCopy(h, &r, err))
+}
+
+func (a *app) copyOn(f *copyFlags, h host, c remote.Copy, method copyMethod) (remote.CopyResult, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	stop := cancelOnSignal(cancel)
 	defer stop()
-
-	start := time.Now()
-	r, err := a.copyOn(ctx, f, h, c, method)
-	v := copyVerdict{
-		Host: h.text, Files: r.Files, Dirs: r.Dirs, Links: r.Links, Bytes: r.Bytes,
-		Resumed: r.Resumed, Failed: r.Failed, DurationMS: time.Since(start).Milliseconds(),
-	}
-	if err != nil {
-		v.Error = err.Error()
-	}
-	if werr := writeVerdict(f.verdict, &v); werr != nil {
-		a.fail(werr)
-	}
-	if a.json {
-		printJSON(os.Stdout, &v)
-	}
-	return a.explainCopy(ctx, h, &r, time.Since(start), err)
-}
-
-func (a *app) copyOn(ctx context.Context, f *copyFlags, h host, c remote.Copy, method copyMethod) (remote.CopyResult, error) {
 	cl, err := a.connect(ctx, &f.lineFlags, h)
 	if err != nil {
 		return remote.CopyResult{}, err
@@ -158,111 +174,57 @@ func (a *app) copyOn(ctx context.Context, f *copyFlags, h host, c remote.Copy, m
 	bar := a.newProgress()
 	defer bar.done()
 	c.Progress = bar.update
+	if c.DryRun {
+		c.Progress = a.lister()
+	}
 	c.OnError = func(name string, err error) {
 		bar.above(func() { a.fail(fmt.Errorf("%s: %w", name, err)) })
 	}
-	return method(cl, ctx, c)
+	r, err := method(cl, ctx, c)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	return r, err
 }
 
-func (a *app) explainCopy(ctx context.Context, h host, r *remote.CopyResult, took time.Duration, err error) error {
-	if sig, ok := errors.AsType[*interrupted](context.Cause(ctx)); ok && err != nil {
-		return &exitError{exitSignal + sig.number, &hinted{fmt.Errorf("%s: %w", h.text, sig), "the same command again goes on from here"}}
+// lister returns what prints the name of each entry once.
+func (a *app) lister() func(remote.CopyProgress) {
+	var listed int64
+	return func(now remote.CopyProgress) {
+		if now.Entries == listed {
+			return
+		}
+		listed = now.Entries
+		if a.json {
+			printJSON(&a.out, map[string]string{"name": now.Name})
+		} else {
+			fmt.Fprintln(&a.out, escape(now.Name))
+		}
 	}
-	if e, ok := errors.AsType[*exitError](err); ok {
-		return e
+}
+
+// summarize tells a person what was copied.
+func (a *app) summarize(r *remote.CopyResult, took time.Duration) {
+	if !isTerminal(os.Stderr) || a.json {
+		return
 	}
-	if err != nil {
-		return &exitError{exitLandline, fmt.Errorf("%s: %w", h.text, err)}
+	before := ""
+	if r.Resumed > 0 {
+		before = fmt.Sprintf(", besides %s that were there", size(r.Resumed))
 	}
-	if isTerminal(os.Stderr) && !a.json {
-		a.say("%d files, %s in %s, %s/s", r.Files, size(r.Bytes), round(took), size(rate(r.Bytes, took)))
-	}
-	if r.Failed > 0 {
+	a.say("%s, %s in %s, %s/s%s", count(r.Files, "file"), size(r.Bytes), round(took), size(rate(r.Bytes, took)), before)
+}
+
+// explainCopy returns what the program ends with.
+func explainCopy(h host, r *remote.CopyResult, err error) error {
+	_, stopped := errors.AsType[*interrupted](err)
+	switch {
+	case stopped:
+		return &hinted{fmt.Errorf("%s: %w", h.text, err), "the same command again goes on from here"}
+	case err != nil:
+		return fmt.Errorf("%s: %w", h.text, err)
+	case r.Failed > 0:
 		return &exitError{exitSome, fmt.Errorf("%s: %d of %d not copied", h.text, r.Failed, r.Failed+r.Files+r.Dirs+r.Links)}
 	}
 	return nil
-}
-
-// An interrupted says which signal ended landline's work.
-type interrupted struct {
-	number int
-}
-
-func (e *interrupted) Error() string { return "interrupted" }
-
-// cancelOnSignal ends the work at the first interrupt; at the second the system
-// ends the program.
-func cancelOnSignal(cancel context.CancelCauseFunc) (stop func()) {
-	in := make(chan os.Signal, 1)
-	done := make(chan struct{})
-	signal.Notify(in, os.Interrupt, syscall.SIGTERM)
-	go func() {
-		select {
-		case s := <-in:
-			signal.Stop(in)
-			number, _ := s.(syscall.Signal)
-			cancel(&interrupted{int(number)})
-		case <-done:
-		}
-	}()
-	return func() {
-		signal.Stop(in)
-		close(done)
-	}
-}
-
-// parseRate reads bytes a second: a number, and k, M or G for powers of 1,000.
-func parseRate(s string) (int64, error) {
-	if s == "" {
-		return 0, nil
-	}
-	digits, unit := strings.TrimRight(s, "kMG"), int64(1)
-	switch s[len(digits):] {
-	case "":
-	case "k":
-		unit = 1e3
-	case "M":
-		unit = 1e6
-	case "G":
-		unit = 1e9
-	default:
-		digits = ""
-	}
-	n, err := strconv.ParseInt(digits, 10, 64)
-	if err != nil || n <= 0 || n > (1<<62)/unit {
-		return 0, fmt.Errorf("--limit %s: it is a number, with k, M or G after it if you like", s)
-	}
-	return n * unit, nil
-}
-
-// size writes a number of bytes for people, in powers of 1,000.
-func size(n int64) string {
-	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
-	f := float64(n)
-	for f >= 999.5 && len(units) > 1 {
-		f /= 1000
-		units = units[1:]
-	}
-	return strconv.FormatFloat(f, 'f', decimals(f), 64) + " " + units[0]
-}
-
-func decimals(f float64) int {
-	if f >= 10 || f == float64(int64(f)) {
-		return 0
-	}
-	return 1
-}
-
-func rate(n int64, d time.Duration) int64 {
-	return int64(float64(n) / max(d.Seconds(), 1e-9))
-}
-
-func round(d time.Duration) time.Duration {
-	switch {
-	case d > time.Minute:
-		return d.Round(time.Second)
-	case d > time.Second:
-		return d.Round(10 * time.Millisecond)
-	}
-	return d.Round(10 * time.Microsecond)
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/netip"
 	"strconv"
 	"strings"
 )
@@ -42,10 +43,19 @@ func parseHost(s string) (host, error) {
 			return host{}, fmt.Errorf("%q: %w", s, errHost)
 		}
 	}
-	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || name == "" || strings.ContainsAny(name, "/ []") {
+	if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 || !isName(name) {
 		return host{}, fmt.Errorf("%q: %w", s, errHost)
 	}
 	return host{s, "tcp", net.JoinHostPort(name, port)}, nil
+}
+
+// isName says whether s can be a machine's name or address.
+func isName(s string) bool {
+	if strings.Contains(s, ":") {
+		_, err := netip.ParseAddr(s)
+		return err == nil
+	}
+	return s != "" && s == escape(s) && !strings.ContainsAny(s, "/ []")
 }
 
 // splitPlace splits HOST:PATH. The host is all before the first colon that can end

@@ -5,7 +5,10 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"os"
+	"strings"
+	"syscall"
 
 	"github.com/spf13/cobra"
 )
@@ -24,38 +27,72 @@ type exitError struct {
 	err  error
 }
 
-func (e *exitError) Error() string { return e.err.Error() }
+func (e *exitError) Error() string { return fmt.Sprint(e.err) }
+func (e *exitError) Unwrap() error { return e.err }
 
-func main() {
-	// A reader that goes away must end the remote command, with a verdict, not us:
-	// `landline run shed yes | head` ends as `yes | head` does.
-	ignoreBrokenPipe()
-	os.Exit(execute(os.Args[1:]))
-}
+func main() { os.Exit(execute(os.Args[1:])) }
 
 // execute runs the command line and returns the exit code.
 func execute(args []string) int {
+	catchBrokenPipe()
 	a := &app{}
 	root := a.command()
+	root.SetOut(&a.out)
 	root.SetArgs(args)
 	err := root.Execute()
 	if err == nil {
+		err = a.out.fault()
+	}
+	if err == nil {
 		return 0
 	}
-	if e, ok := errors.AsType[*exitError](err); ok {
-		if e.err != nil {
-			a.fail(e.err)
-		}
-		return e.code
+	e := ending(err)
+	if e.err != nil {
+		a.fail(e.err)
 	}
-	a.fail(err)
-	return exitLandline
+	return e.code
+}
+
+// ending says with which code and words the program ends for an error.
+func ending(err error) *exitError {
+	if e, ok := errors.AsType[*exitError](err); ok {
+		return e
+	}
+	if sig, ok := errors.AsType[*interrupted](err); ok {
+		return &exitError{exitSignal + sig.number, err}
+	}
+	return &exitError{exitLandline, err}
 }
 
 // An app is one run of the program: what all verbs share.
 type app struct {
 	quiet bool
 	json  bool
+	out   results
+}
+
+// A results is standard output, and remembers what went wrong there. It must not
+// be written to by two at the same time.
+type results struct{ err error }
+
+func (r *results) Write(p []byte) (int, error) {
+	n, err := os.Stdout.Write(p)
+	if r.err == nil {
+		r.err = err
+	}
+	return n, err
+}
+
+// fault returns why the program failed if its results did not reach their reader.
+// One that went away is told nothing: the code is that of SIGPIPE.
+func (r *results) fault() error {
+	switch {
+	case r.err == nil:
+		return nil
+	case errors.Is(r.err, syscall.EPIPE):
+		return &exitError{exitSignal + int(syscall.SIGPIPE), nil}
+	}
+	return fmt.Errorf("standard output: %w", bare(r.err))
 }
 
 func (a *app) command() *cobra.Command {
@@ -73,11 +110,51 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
 
 HOST is a name, name:port, [v6]:port or unix:PATH. Who may come in stands in
 ~/.ssh/authorized_keys over there, who is answering in ~/.ssh/known_hosts here.`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.ArbitraryArgs,
+		RunE:                       unknownVerb,
 	}
+	root.SetFlagErrorFunc(misused)
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line in place of text")
-	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.getCommand(), a.putCommand(), a.versionCommand())
+	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.getCommand(), a.putCommand(), a.versionCommand(), completionCommand())
 	return root
+}
+
+// unknownVerb is what landline does without a verb that it knows.
+func unknownVerb(root *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return root.Help()
+	}
+	advice := "landline --help"
+	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
+		advice = "landline " + strings.Join(near, ", or landline ")
+	}
+	return &hinted{fmt.Errorf("unknown verb: %s", args[0]), advice}
+}
+
+// misused says how to learn the use of a verb.
+func misused(cmd *cobra.Command, err error) error {
+	return &hinted{err, cmd.CommandPath() + " --help"}
+}
+
+// needs makes a check that there are at least n arguments.
+func needs(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) >= n {
+			return nil
+		}
+		_, use, _ := strings.Cut(cmd.Use, " [flags]")
+		return misused(cmd, fmt.Errorf("it takes%s", use))
+	}
+}
+
+// none is the check of a verb without arguments.
+func none(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	return misused(cmd, fmt.Errorf("%s: it takes no arguments", args[0]))
 }

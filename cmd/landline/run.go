@@ -1,17 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
-	"os/signal"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
-	"unicode/utf8"
 
 	"github.com/spf13/cobra"
 
@@ -48,12 +45,12 @@ The exit code is the command's own, or
   128+n  the command was ended by signal n
 A command may return these, too: --verdict writes down what happened.
 
-Ctrl-C goes to the command; a second one ends it and landline.`,
+Ctrl-C goes to the command; a second one has it ended, a third ends landline at once.`,
 		Example: `  landline run shed -- uname -a
   landline run --shell shed 'cd /var/log && tail -n 3 *.log'
   tar c notes | landline run shed -- tar x
   landline run --timeout 30s --verdict v.json shed:7374 make test`,
-		Args: cobra.MinimumNArgs(1),
+		Args: needs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(&f, args) },
 	}
 	fl := cmd.Flags()
@@ -63,7 +60,7 @@ Ctrl-C goes to the command; a second one ends it and landline.`,
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to add to the environment (may repeat)")
 	fl.BoolVar(&f.shell, "shell", false, "the words are one line for /bin/sh -c")
 	fl.DurationVar(&f.timeout, "timeout", 0, "end the command after this `TIME`, e.g. 30s (default never)")
-	fl.DurationVar(&f.killAfter, "kill-after", remote.DefaultKillAfter, "kill a command that should end and does not after this `TIME`")
+	fl.DurationVar(&f.killAfter, "kill-after", remote.DefaultKillAfter, "kill a command that should end and does not after this `TIME`, 0 at once")
 	fl.StringVar(&f.encoding, "encoding", "", "what the output is written in: auto, raw, or a `NAME` such as gbk or shift_jis\n(default auto on a terminal: UTF-8 until it is not, then the host's own or GB18030; else raw)")
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
@@ -75,28 +72,49 @@ func (a *app) run(f *runFlags, args []string) error {
 	if err != nil {
 		return err
 	}
+	if err := f.check(); err != nil {
+		return err
+	}
 	words, err := commandWords(f, args[1:])
 	if err != nil {
 		return err
 	}
-	r, err := a.runOn(f, h, words)
-	v := newVerdict(h, &r)
-	if werr := writeVerdict(f.verdict, v); werr != nil {
-		a.fail(werr)
+	set, err := charset.Lookup(cmp.Or(f.encoding, "auto"))
+	if err != nil {
+		return fmt.Errorf("--encoding: %w", err)
 	}
+	file, err := openVerdict(f.verdict)
+	if err != nil {
+		return err
+	}
+	out := &output{app: a, set: set, named: f.encoding != "", host: h}
+	r, err := a.runOn(f, h, words, out)
+	v := newVerdict(h, &r, err)
+	err = a.explain(h, &r, err)
 	if a.json {
-		printJSON(os.Stdout, v)
+		printJSON(&a.out, v)
 	}
-	return a.explain(h, &r, err)
+	return cmp.Or(file.write(v), err)
+}
+
+// check checks what the flags' own types do not.
+func (f *runFlags) check() error {
+	for _, e := range f.env {
+		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
+			return fmt.Errorf("--env %s: it is NAME=VALUE", e)
+		}
+	}
+	if f.timeout < 0 {
+		return fmt.Errorf("--timeout %v: no time runs backwards", f.timeout)
+	}
+	if f.killAfter < 0 {
+		return fmt.Errorf("--kill-after %v: no time runs backwards", f.killAfter)
+	}
+	return nil
 }
 
 // commandWords checks the words after HOST.
 func commandWords(f *runFlags, words []string) ([]string, error) {
-	for _, e := range f.env {
-		if !strings.Contains(e, "=") {
-			return nil, fmt.Errorf("--env %s: it is NAME=VALUE", e)
-		}
-	}
 	if len(words) > 0 && words[0] == "--" {
 		words = words[1:]
 	} else if len(words) > 0 && strings.HasPrefix(words[0], "-") {
@@ -113,72 +131,53 @@ func commandWords(f *runFlags, words []string) ([]string, error) {
 
 // runOn runs the words on a host and says what became of them. The error is what
 // explain needs besides.
-func (a *app) runOn(f *runFlags, h host, words []string) (remote.Result, error) {
+func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Result, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	signals, stop := passSignals(cancel)
-	defer stop()
-	failed := func(err error) (remote.Result, error) {
-		return remote.Result{Reason: remote.Lost, Error: err.Error()}, err
-	}
-	out, err := a.output(f.encoding, h)
-	if err != nil {
-		return failed(err)
-	}
+	stop := cancelOnSignal(cancel)
 	cl, err := a.connect(ctx, &f.lineFlags, h)
+	stop()
 	if err != nil {
-		return failed(err)
+		return neverStarted(err), err
 	}
 	defer cl.Close()
+	signals, stop := passSignals(cancel)
+	defer stop()
 	out.client = cl
 	stdout, stderr := out.writer("stdout", os.Stdout), out.writer("stderr", os.Stderr)
 	r, err := cl.Run(ctx, remote.Command{
 		Args: words, Shell: f.shell, Env: f.env, Dir: f.dir,
 		Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
-		Timeout: f.timeout, KillAfter: f.killAfter, Signals: signals,
+		Timeout: f.timeout, KillAfter: max(f.killAfter, 1), Signals: signals,
 	})
+	switch {
+	case r.Reason == remote.Lost && notLetIn(err):
+		return neverStarted(err), err
+	case r.Reason == remote.Cancelled && ctx.Err() != nil:
+		return r, context.Cause(ctx)
+	}
 	return r, errors.Join(err, stdout.Close(), stderr.Close())
 }
 
-// passSignals hands signals to the command. A second interrupt ends it.
-func passSignals(cancel context.CancelCauseFunc) (names <-chan string, stop func()) {
-	in := make(chan os.Signal, 8)
-	out := make(chan string, 8)
-	signal.Notify(in, passedOn...)
-	go func() {
-		interrupts := 0
-		for s := range in {
-			name := signalName(s)
-			if name == "INT" {
-				interrupts++
-			}
-			if interrupts > 1 {
-				cancel(errors.New("interrupted"))
-			}
-			select {
-			case out <- name:
-			default: // a signal that is still on its way
-			}
-		}
-	}()
-	return out, func() {
-		signal.Stop(in)
-		close(in)
+// neverStarted is the result when there was no line by which the command could
+// have been asked for.
+func neverStarted(err error) remote.Result {
+	r := remote.Result{Reason: remote.Refused, Code: exitLandline, Error: err.Error()}
+	if _, ok := errors.AsType[*interrupted](err); ok {
+		r.Reason, r.Code = remote.Cancelled, 0
 	}
+	return r
 }
 
 // explain prints what the exit code alone does not say, and returns that.
 func (a *app) explain(h host, r *remote.Result, err error) error {
-	if errors.Is(err, syscall.EPIPE) && r.Reason != remote.Lost {
+	if errors.Is(err, syscall.EPIPE) && r.Reason != remote.Lost && r.Reason != remote.Refused {
 		err = nil // whoever read our output wanted no more; the command met that, too
 	}
 	code := exitCode(r)
 	switch {
 	case err != nil:
-		if e, ok := errors.AsType[*exitError](err); ok {
-			return e
-		}
-		return &exitError{exitLandline, fmt.Errorf("%s: %w", h.text, err)}
+		return fmt.Errorf("%s: %w", h.text, flat(err))
 	case r.Reason == remote.Refused || r.Reason == remote.Cancelled:
 		return &exitError{code, fmt.Errorf("%s: %s", h.text, r.Error)}
 	case r.Reason == remote.TimedOut:
@@ -191,92 +190,4 @@ func (a *app) explain(h host, r *remote.Result, err error) error {
 		return &exitError{code, nil}
 	}
 	return nil
-}
-
-// An output is how the command's output reaches the user.
-type output struct {
-	set    charset.Charset
-	named  bool // by the user
-	json   bool
-	host   host
-	client *remote.Client
-	mu     sync.Mutex // one JSON line at a time
-}
-
-func (a *app) output(encoding string, h host) (*output, error) {
-	set, err := charset.Lookup(encodingOrAuto(encoding))
-	return &output{set: set, named: encoding != "", json: a.json, host: h}, err
-}
-
-func encodingOrAuto(name string) string {
-	if name == "" {
-		return "auto"
-	}
-	return name
-}
-
-// writer returns where a stream goes: decoded where a person reads, or where the
-// user named an encoding; else as it is.
-func (o *output) writer(stream string, f *os.File) io.WriteCloser {
-	var w io.Writer = f
-	if o.json {
-		w = &jsonStream{o: o, stream: stream}
-	}
-	if !o.named && !isTerminal(f) {
-		return nopCloser{w}
-	}
-	return &lateDecoder{o: o, w: w}
-}
-
-type nopCloser struct{ io.Writer }
-
-func (nopCloser) Close() error { return nil }
-
-// A lateDecoder learns the host's encoding when the first output comes: by then
-// the host has said hello.
-type lateDecoder struct {
-	o   *output
-	w   io.Writer
-	dec io.WriteCloser
-}
-
-func (d *lateDecoder) Write(p []byte) (int, error) {
-	if d.dec == nil {
-		hello, err := d.o.client.Connected(context.Background())
-		if err != nil {
-			return 0, err
-		}
-		d.dec = d.o.set.NewWriter(d.w, hello.Encoding)
-	}
-	return d.dec.Write(p)
-}
-
-func (d *lateDecoder) Close() error {
-	if d.dec == nil {
-		return nil
-	}
-	return d.dec.Close()
-}
-
-// A jsonStream prints each piece of output as a line of JSON.
-type jsonStream struct {
-	o      *output
-	stream string
-}
-
-func (j *jsonStream) Write(p []byte) (int, error) {
-	line := struct {
-		Host   string `json:"host"`
-		Stream string `json:"stream"`
-		Text   string `json:"text,omitempty"`
-		Bytes  []byte `json:"base64,omitempty"`
-	}{Host: j.o.host.text, Stream: j.stream}
-	if utf8.Valid(p) {
-		line.Text = string(p)
-	} else {
-		line.Bytes = p
-	}
-	j.o.mu.Lock()
-	defer j.o.mu.Unlock()
-	return len(p), printJSON(os.Stdout, line)
 }

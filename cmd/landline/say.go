@@ -12,8 +12,6 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"golang.org/x/term"
-
 	"landline/identity"
 	"landline/remote"
 )
@@ -21,18 +19,21 @@ import (
 // say prints a remark to standard error, unless --quiet.
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {
-		fmt.Fprintf(os.Stderr, "landline: "+format+"\n", args...)
+		tell(fmt.Sprintf(format, args...))
 	}
 }
 
 // fail prints an error to standard error: what happened, and what to do about it.
 func (a *app) fail(err error) {
-	text := escape(err.Error())
+	text := err.Error()
 	if h := hint(err); h != "" {
 		text += " (" + h + ")"
 	}
-	fmt.Fprintln(os.Stderr, "landline: "+text)
+	tell(text)
 }
+
+// tell prints one line to standard error.
+func tell(text string) { fmt.Fprintln(os.Stderr, "landline: "+escape(text)) }
 
 // A hinted error carries advice that only the place where it arose can give.
 type hinted struct {
@@ -50,15 +51,23 @@ func hint(err error) string {
 	if key, ok := errors.AsType[*identity.HostKeyError](err); ok {
 		return hostKeyHint(key)
 	}
-	switch bye, _ := errors.AsType[*remote.GoodbyeError](err); {
+	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return `is "landline serve" running there?`
+	case errors.Is(err, identity.ErrPassphrase):
+		return "ssh-add gives the key to the agent, which needs no passphrase again"
 	case errors.Is(err, identity.ErrNoSigner):
 		return "make a key with ssh-keygen -t ed25519, or name one with -i"
-	case errors.Is(err, identity.ErrNotAuthorized), bye != nil && bye.Reason == "denied":
-		return "is your public key in ~/.ssh/authorized_keys there?"
+	case notLetIn(err):
+		return "is your public key in ~/.ssh/authorized_keys there? ssh-copy-id puts it there"
 	}
 	return ""
+}
+
+// notLetIn says whether it is the server that does not want this client.
+func notLetIn(err error) bool {
+	bye, ok := errors.AsType[*remote.GoodbyeError](err)
+	return ok && bye.Reason == "denied" || identity.Refused(err)
 }
 
 func hostKeyHint(e *identity.HostKeyError) string {
@@ -69,6 +78,29 @@ func hostKeyHint(e *identity.HostKeyError) string {
 		return fmt.Sprintf("if it was changed on purpose: ssh-keygen -f %s -R '%s'", e.File, e.Entry)
 	}
 	return ""
+}
+
+// flat makes one line of errors that errors.Join put on several.
+func flat(err error) error {
+	joined, ok := err.(interface{ Unwrap() []error })
+	if !ok {
+		return err
+	}
+	errs := joined.Unwrap()
+	err = errs[0]
+	for _, e := range errs[1:] {
+		err = fmt.Errorf("%w; %w", err, e)
+	}
+	return err
+}
+
+// bare returns the system's own error without what was done to which file, if
+// there is one.
+func bare(err error) error {
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	return err
 }
 
 // escape makes a text from elsewhere harmless for a terminal: what is not
@@ -96,24 +128,4 @@ func printJSON(w io.Writer, v any) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	return enc.Encode(v)
-}
-
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
-
-// canAsk says whether there is a person to ask.
-func canAsk() bool { return isTerminal(os.Stdin) && isTerminal(os.Stderr) }
-
-// askPassphrase is the callback for keys that are encrypted.
-func askPassphrase(prompt string) ([]byte, error) {
-	fmt.Fprint(os.Stderr, prompt)
-	defer fmt.Fprintln(os.Stderr)
-	return term.ReadPassword(int(os.Stdin.Fd()))
-}
-
-// askYes asks a question that only "yes" answers.
-func askYes(question string) bool {
-	fmt.Fprint(os.Stderr, question+" (yes/no) ")
-	var answer string
-	fmt.Fscanln(os.Stdin, &answer)
-	return strings.EqualFold(answer, "yes")
 }

@@ -43,7 +43,7 @@ It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while
 		Example: `  landline serve
   landline serve --listen 127.0.0.1:0 --authorized-keys keys.pub
   landline serve --unix /run/user/1000/landline     for this user on this machine alone`,
-		Args: cobra.NoArgs,
+		Args: none,
 		RunE: func(*cobra.Command, []string) error { return a.serve(&f) },
 	}
 	fl := cmd.Flags()
@@ -58,6 +58,7 @@ It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while
 func (a *app) serve(f *serveFlags) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	d := &daemon{a: a, f: f, log: a.logger()}
 	d.server = remote.Server{Admit: d.admit, MaxJobs: f.maxJobs, Software: software, Log: d.log}
 	if err := d.open(); err != nil {
@@ -100,7 +101,7 @@ func (d *daemon) open() error {
 			return err
 		}
 		d.listeners = append(d.listeners, ln)
-		d.a.announce("listening on unix:%s", d.f.unix)
+		d.a.announce("unix:"+d.f.unix, "")
 	}
 	if len(d.f.listen) == 0 {
 		return nil
@@ -117,14 +118,21 @@ func (d *daemon) open() error {
 			return fmt.Errorf("--listen %s: %w", addr, plain(err))
 		}
 		d.listeners = append(d.listeners, ln)
-		d.a.announce("listening on %s, host key %s", ln.Addr(), ssh.FingerprintSHA256(key.PublicKey()))
+		d.a.announce(ln.Addr().String(), ssh.FingerprintSHA256(key.PublicKey()))
 	}
 	return nil
 }
 
 // announce prints what scripts wait for, --quiet or not.
-func (a *app) announce(format string, args ...any) {
-	fmt.Fprintf(os.Stderr, "landline: "+format+"\n", args...)
+func (a *app) announce(addr, hostKey string) {
+	switch {
+	case a.json:
+		printJSON(&a.out, map[string]string{"listening": addr, "host_key": hostKey})
+	case hostKey == "":
+		tell("listening on " + addr)
+	default:
+		tell("listening on " + addr + ", host key " + hostKey)
+	}
 }
 
 func (d *daemon) hostKey() (ssh.Signer, error) {
@@ -184,13 +192,15 @@ func (a *app) logger() *slog.Logger {
 	if a.quiet {
 		return slog.New(slog.DiscardHandler)
 	}
-	drop := func(_ []string, at slog.Attr) slog.Attr {
-		if at.Key == slog.LevelKey {
-			return slog.Attr{}
-		}
-		return at
+	return slog.New(slog.NewTextHandler(prefixed{os.Stderr}, &slog.HandlerOptions{ReplaceAttr: shorten}))
+}
+
+// shorten leaves out of a log's line what says nothing.
+func shorten(_ []string, at slog.Attr) slog.Attr {
+	if at.Key == slog.LevelKey || at.Value.Any() == nil || at.Value.String() == "" {
+		return slog.Attr{}
 	}
-	return slog.New(slog.NewTextHandler(prefixed{os.Stderr}, &slog.HandlerOptions{ReplaceAttr: drop}))
+	return at
 }
 
 // prefixed begins each write, which is a line of the log, with the program's name.

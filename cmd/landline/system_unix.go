@@ -3,21 +3,11 @@
 package main
 
 import (
-	"errors"
 	"os"
-	"os/signal"
 	"syscall"
 
 	"golang.org/x/sys/unix"
 )
-
-func ignoreBrokenPipe() { signal.Ignore(syscall.SIGPIPE) }
-
-// errnoOf finds the system's error number.
-func errnoOf(err error) (error, bool) {
-	errno, ok := errors.AsType[syscall.Errno](err)
-	return errno, ok
-}
 
 // passedOn are the signals that a running command gets in our place.
 var passedOn = []os.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP, syscall.SIGQUIT, syscall.SIGUSR1, syscall.SIGUSR2}

@@ -1,18 +1,6 @@
 package main
 
-import (
-	"errors"
-	"os"
-	"syscall"
-)
-
-func ignoreBrokenPipe() {}
-
-// errnoOf finds the system's error number.
-func errnoOf(err error) (error, bool) {
-	errno, ok := errors.AsType[syscall.Errno](err)
-	return errno, ok
-}
+import "os"
 
 // passedOn are the signals that a running command gets in our place.
 var passedOn = []os.Signal{os.Interrupt}

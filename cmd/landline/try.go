@@ -24,7 +24,8 @@ import (
 	"landline/remote"
 )
 
-const trySize = 100_000_000 // bytes that are sent there and back
+// trySize is how many bytes are sent there and back; in tests less.
+var trySize int64 = 100_000_000
 
 func (a *app) tryCommand() *cobra.Command {
 	return &cobra.Command{
@@ -33,7 +34,8 @@ func (a *app) tryCommand() *cobra.Command {
 		Long: `Try starts a server on the loopback address with keys made for the occasion, runs a
 command through it, sends 100 MB there and back, compares the hashes, and cleans
 up. It needs no root, no keys and no configuration, and leaves nothing behind.`,
-		Args: cobra.NoArgs,
+		Example: "  landline try",
+		Args: none,
 		RunE: func(*cobra.Command, []string) error { return a.try() },
 	}
 }
@@ -68,24 +70,27 @@ func (a *app) try() error {
 	return err
 }
 
+// all does one thing after the other. An interrupt ends the client first.
 func (t *trial) all(ctx context.Context) error {
-	ctx, cancel := context.WithCancel(ctx)
-	served, err := t.serve(ctx)
+	serving, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
+	served, err := t.serve(serving)
 	if err != nil {
-		cancel()
 		return err
 	}
-	err = t.connect(ctx)
-	for _, f := range []func(context.Context) error{t.run, t.copies} {
+	for _, f := range []func(context.Context) error{t.connect, t.run, t.copies} {
 		if err == nil {
 			err = f(ctx)
 		}
 	}
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
 	if t.client != nil {
 		t.client.Close()
 	}
-	cancel()
-	return errors.Join(err, <-served)
+	stop()
+	return flat(errors.Join(err, <-served))
 }
 
 // step tells of one step: its name, then what happened.
@@ -93,9 +98,9 @@ func (t *trial) step(name, format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
 	switch {
 	case t.a.json:
-		printJSON(os.Stdout, map[string]string{"step": name, "text": text})
+		printJSON(&t.a.out, map[string]string{"step": name, "text": text})
 	case !t.a.quiet:
-		fmt.Printf("%-8s %s\n", name, text)
+		fmt.Fprintf(&t.a.out, "%-8s %s\n", name, text)
 	}
 }
 

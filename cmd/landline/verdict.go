@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 
 	"landline/remote"
@@ -21,24 +22,50 @@ type verdict struct {
 	Error       string `json:"error"`
 }
 
-func newVerdict(h host, r *remote.Result) *verdict {
-	return &verdict{
+func newVerdict(h host, r *remote.Result, err error) *verdict {
+	v := &verdict{
 		Host: h.text, Job: r.Job, Reason: r.Reason, Code: r.Code, Signal: r.Signal,
 		StdoutBytes: r.StdoutBytes, StderrBytes: r.StderrBytes,
 		Held: r.Held, DurationMS: r.Duration.Milliseconds(), Error: r.Error,
 	}
+	if v.Error == "" && err != nil {
+		v.Error = err.Error()
+	}
+	return v
 }
 
-// writeVerdict writes v to a file, or nowhere if it has no name.
-func writeVerdict(file string, v any) error {
-	if file == "" {
+// A verdictFile is where --verdict writes to; nil is nowhere.
+type verdictFile struct{ f *os.File }
+
+// openVerdict opens the file before anything is done, so that what was done does
+// not go unreported, and an old verdict is not taken for this one.
+func openVerdict(name string) (*verdictFile, error) {
+	if name == "" {
+		return nil, nil
+	}
+	f, err := os.Create(name)
+	if err != nil {
+		return nil, fmt.Errorf("--verdict: %w", err)
+	}
+	return &verdictFile{f}, nil
+}
+
+// write writes v and closes the file.
+func (w *verdictFile) write(v any) error {
+	if w == nil {
 		return nil
 	}
 	b, err := json.Marshal(v)
-	if err != nil {
-		return err
+	if err == nil {
+		_, err = w.f.Write(append(b, '\n'))
 	}
-	return os.WriteFile(file, append(b, '\n'), 0o644)
+	if cerr := w.f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return fmt.Errorf("--verdict: %w", err)
+	}
+	return nil
 }
 
 // exitCode is what `landline run` ends with.

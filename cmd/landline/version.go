@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"runtime"
 	"runtime/debug"
 
@@ -20,15 +19,15 @@ func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "version",
 		Short: "Print the version",
-		Args:  cobra.NoArgs,
+		Args:  none,
 		RunE: func(*cobra.Command, []string) error {
 			if a.json {
-				return printJSON(os.Stdout, map[string]any{
+				return printJSON(&a.out, map[string]any{
 					"version": version, "revision": revision(), "protocol": protocol,
 					"go": runtime.Version(), "system": runtime.GOOS + "/" + runtime.GOARCH,
 				})
 			}
-			fmt.Printf("landline %s%s, protocol %d, %s, %s/%s\n", version, dashed(revision()), protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintf(&a.out, "landline %s%s, protocol %d, %s, %s/%s\n", version, dashed(revision()), protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
 			return nil
 		},
 	}
