@@ -150,10 +150,15 @@ func (cl *Client) handle(m *message, _ io.Reader) error {
 	return cl.exited(call, m)
 }
 
-// exited ends a call. What has come of its output stays readable.
+// exited ends a call. What has come of its output stays readable. An exit that is
+// found behind the connection's end does not count: who read the output has given
+// it up by then.
 func (cl *Client) exited(call *clientCall, m *message) error {
 	cl.c.mu.Lock()
 	defer cl.c.mu.Unlock()
+	if cl.c.err != nil {
+		return cl.c.err
+	}
 	for _, s := range []*recvStream{call.stdout, call.stderr} {
 		if s != nil && !s.ended {
 			return breach("exit of call %d before the end of fd %d", call.id, s.fd)

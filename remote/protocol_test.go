@@ -409,3 +409,29 @@ func TestConnectedIsBoundByItsContext(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestExitBehindTheEndOfTheConnectionDoesNotCount has the connection fail while
+// the reader still has messages in hand. Whoever waits for output gives up then.
+func TestExitBehindTheEndOfTheConnectionDoesNotCount(t *testing.T) {
+	p, cl := peerOfClient(t)
+	call, err := cl.openCall((&Command{Args: []string{"x"}, Job: "a"}).header, []byte("x\x00"), false, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.expect(kindRun)
+	cut := errors.New("the cable is cut")
+	cl.c.fail(cut)
+	cl.c.wg.Wait()
+	for _, s := range []*recvStream{call.stdout, call.stderr} {
+		if err := receive(s, nil); err != nil {
+			t.Error(err)
+		}
+		s.finish(0)
+	}
+	if err := cl.handle(&message{kind: kindExit, call: call.id, reason: Exited, code: 3}, nil); err != cut {
+		t.Errorf("the exit gives %v", err)
+	}
+	if _, err := cl.await(t.Context(), call, &Command{}); err != cut {
+		t.Errorf("await: %v", err)
+	}
+}

@@ -11,3 +11,8 @@ func TestSoakProgramsThatExitAtOnceLoseNothing(t *testing.T) { exitsAtOnce(t, 10
 func TestSoakStdinOfAGibibyteArrivesWhole(t *testing.T) { stdinArrivesWhole(t, 1<<30) }
 
 func TestSoakTenGibibytesToAPausedReader(t *testing.T) { pausedReader(t, 10<<30) }
+
+func TestSoakFlippedByteUnderTLSIsNoticed(t *testing.T) {
+	d, wrap := newDialer(t), overTLS(t)
+	flipUnderTLS(t, d, wrap, recordSession(t, d, wrap), 1)
+}
