@@ -14,14 +14,17 @@ const (
 
 // Kinds of IPv4 option. Those of 0x80 and above are copied into every fragment.
 const (
-	IPv4OptRecordRoute  = 7
-	IPv4OptTimestamp    = 68
-	IPv4OptLooseRoute   = 131
-	IPv4OptStrictRoute  = 137
-	IPv4OptRouterAlert  = 148 // RFC 2113
-	IPv4OptCopied       = 0x80
-	ipv4RouterAlertText = "\x94\x04\x00\x00"
+	IPv4OptRecordRoute = 7
+	IPv4OptTimestamp   = 68
+	IPv4OptLooseRoute  = 131
+	IPv4OptStrictRoute = 137
+	IPv4OptRouterAlert = 148 // RFC 2113
+	IPv4OptCopied      = 0x80
 )
+
+// IPv4RouterAlert is the option that asks routers to look at a packet (RFC 2113), as
+// every IGMP message has it.
+const IPv4RouterAlert = "\x94\x04\x00\x00"
 
 // IPv4 is an IPv4 header and its payload, as checked by ParseIPv4 (RFC 791).
 type IPv4 []byte

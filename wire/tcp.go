@@ -148,14 +148,12 @@ const tcpFlagLetters = "FSRP.UEW"
 
 // String returns a letter for each bit that is set, a point for ACK: "S", "S.", "P.", "F.", "R", or
 // "none".
-func (f TCPFlags) String() string {
-	if f == 0 {
-		return "none"
-	}
-	return string(f.append(nil))
-}
+func (f TCPFlags) String() string { return string(f.append(nil)) }
 
 func (f TCPFlags) append(b []byte) []byte {
+	if f == 0 {
+		return append(b, "none"...)
+	}
 	for i := range len(tcpFlagLetters) {
 		if bit := TCPFlags(1) << i; bit != FlagACK && f.Has(bit) {
 			b = append(b, tcpFlagLetters[i])

@@ -104,3 +104,5 @@ func TestDescribersAgree(t *testing.T) {
 	equal(t, "LogValue", frame.LogValue().String(), frame.String())
 	equal(t, "fmt", fmt.Sprint(frame), frame.String())
 }
+
+func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
