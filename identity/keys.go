@@ -31,7 +31,8 @@ type Keys struct {
 	Dir string
 
 	// Agent is the socket of ssh-agent(1). If empty, that of SSH_AUTH_SOCK;
-	// there is no agent if that is empty, too.
+	// there is no agent if that is empty, too. It must be a Unix socket: the named pipe
+	// of OpenSSH for Windows is not spoken to.
 	Agent string
 
 	// Timeout bounds each answer of the agent, which may ask its user. If zero, 30 s.

@@ -492,7 +492,10 @@ func TestContextEndsTheTalkWithTheAgent(t *testing.T) {
 	w := newWorld(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	socket := serveAgent(t, func(c net.Conn) {
-		cancel() // once it is connected to
+		if _, err := io.ReadFull(c, make([]byte, 5)); err != nil { // the question for its keys
+			t.Error(err)
+		}
+		cancel()
 		io.Copy(io.Discard, c)
 	})
 	_, err := Keys{Agent: socket}.Delegate(ctx, 0, w.now)
