@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 
@@ -73,8 +74,8 @@ func refused[V ~[]byte, B ~[]byte](t *testing.T, what string, b B, parse func(B)
 }
 
 // with returns a copy of b that is different from the given place on.
-func with(b []byte, at int, change ...byte) []byte {
-	b = bytes.Clone(b)
+func with[B ~[]byte](b B, at int, change ...byte) B {
+	b = slices.Clone(b)
 	copy(b[at:], change)
 	return b
 }
