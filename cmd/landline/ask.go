@@ -2,9 +2,12 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"os"
 	"strings"
+	"syscall"
 
 	"golang.org/x/term"
 )
@@ -14,48 +17,60 @@ func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 // canAsk says whether there is a person to ask.
 func canAsk() bool { return isTerminal(os.Stdin) && isTerminal(os.Stderr) }
 
+// A keyboard is the terminal to read from and to write to. It takes no more keys
+// than are asked for: the others are the command's.
+type keyboard struct{}
+
+func (keyboard) Read(p []byte) (int, error)  { return os.Stdin.Read(p[:min(len(p), 1)]) }
+func (keyboard) Write(p []byte) (int, error) { return os.Stderr.Write(p) }
+
 // passphraseAsker returns the callback for keys that are encrypted. It gives up
 // when ctx ends, and leaves the terminal as it was.
 func passphraseAsker(ctx context.Context) func(prompt string) ([]byte, error) {
-	return func(prompt string) (passphrase []byte, err error) {
+	return func(prompt string) ([]byte, error) {
 		terminal := int(os.Stdin.Fd())
-		before, err := term.GetState(terminal)
+		// Before the prompt, so that what is typed in haste is not shown.
+		before, err := term.MakeRaw(terminal)
 		if err != nil {
 			return nil, err
 		}
-		err = ask(ctx, escape(prompt), func() (err error) {
-			passphrase, err = term.ReadPassword(terminal)
-			return err
+		defer term.Restore(terminal, before)
+		return ask(ctx, func() ([]byte, error) {
+			line, err := term.NewTerminal(keyboard{}, "").ReadPassword(escape(prompt))
+			if errors.Is(err, io.EOF) { // Ctrl-C, which is no signal now
+				err = &interrupted{int(syscall.SIGINT)}
+			}
+			return []byte(line), err
 		})
-		fmt.Fprintln(os.Stderr)
-		if err != nil {
-			_ = term.Restore(terminal, before) // there is no better state to leave it in
-			return nil, err
-		}
-		return passphrase, nil
 	}
 }
 
 // askYes asks a question that only "yes" answers.
 func askYes(ctx context.Context, question string) bool {
-	var answer string
-	err := ask(ctx, question+" (yes/no) ", func() error {
-		_, err := fmt.Fscanln(os.Stdin, &answer)
-		return err
+	fmt.Fprint(os.Stderr, question+" (yes/no) ")
+	answer, err := ask(ctx, func() (answer string, err error) {
+		_, err = fmt.Fscanln(keyboard{}, &answer)
+		return answer, err
 	})
 	return err == nil && strings.EqualFold(answer, "yes")
 }
 
-// ask prints a question and waits until the answer has been read, or ctx ends.
-// What read does after that must harm nobody.
-func ask(ctx context.Context, question string, read func() error) error {
-	fmt.Fprint(os.Stderr, question)
-	done := make(chan error, 1)
-	go func() { done <- read() }()
+// ask waits until the answer has been read, or ctx ends.
+func ask[T any](ctx context.Context, read func() (T, error)) (T, error) {
+	type answer struct {
+		value T
+		err   error
+	}
+	done := make(chan answer, 1)
+	go func() {
+		value, err := read()
+		done <- answer{value, err}
+	}()
 	select {
-	case err := <-done:
-		return err
+	case a := <-done:
+		return a.value, a.err
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		var none T
+		return none, context.Cause(ctx)
 	}
 }

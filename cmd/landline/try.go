@@ -35,8 +35,8 @@ func (a *app) tryCommand() *cobra.Command {
 command through it, sends 100 MB there and back, compares the hashes, and cleans
 up. It needs no root, no keys and no configuration, and leaves nothing behind.`,
 		Example: "  landline try",
-		Args: none,
-		RunE: func(*cobra.Command, []string) error { return a.try() },
+		Args:    none,
+		RunE:    func(*cobra.Command, []string) error { return a.try() },
 	}
 }
 
