@@ -2,6 +2,7 @@ package identity
 
 import (
 	"bufio"
+	"context"
 	"crypto/tls"
 	"net"
 	"sync"
@@ -22,6 +23,16 @@ type Conn struct {
 	batch *batchConn
 }
 
+// shake does the handshake, and lets reads gather once it has gone well.
+func (c *Conn) shake(ctx context.Context) error {
+	if err := c.HandshakeContext(ctx); err != nil {
+		return err
+	}
+	// Nobody reads yet. A stranger gets no buffer.
+	c.batch.in = bufio.NewReaderSize(c.batch.Conn, batchRead)
+	return nil
+}
+
 // Write encrypts p and writes it.
 func (c *Conn) Write(p []byte) (int, error) {
 	c.batch.hold()
@@ -36,18 +47,20 @@ func (c *Conn) Write(p []byte) (int, error) {
 // gather; otherwise they go out at once, as the handshake's must.
 type batchConn struct {
 	net.Conn
-	in *bufio.Reader
+	in *bufio.Reader // nil during the handshake
 
 	mu   sync.Mutex
 	held int
 	out  []byte
+	err  error // of a write that lost what had gathered; no other may follow it
 }
 
-func newBatchConn(raw net.Conn) *batchConn {
-	return &batchConn{Conn: raw, in: bufio.NewReaderSize(raw, batchRead)}
+func (b *batchConn) Read(p []byte) (int, error) {
+	if b.in == nil {
+		return b.Conn.Read(p)
+	}
+	return b.in.Read(p)
 }
-
-func (b *batchConn) Read(p []byte) (int, error) { return b.in.Read(p) }
 
 var batchPool = sync.Pool{New: func() any { return new([batchWrite]byte) }}
 
@@ -72,26 +85,25 @@ func (b *batchConn) release() error {
 }
 
 func (b *batchConn) flushLocked() error {
-	if len(b.out) == 0 {
-		return nil
+	if b.err == nil && len(b.out) > 0 {
+		_, b.err = b.Conn.Write(b.out)
 	}
-	_, err := b.Conn.Write(b.out)
 	b.out = b.out[:0]
-	return err
+	return b.err
 }
 
 func (b *batchConn) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.held == 0 {
-		return b.Conn.Write(p)
-	}
-	if len(b.out)+len(p) > batchWrite {
+	if b.held > 0 && len(b.out)+len(p) > batchWrite {
 		if err := b.flushLocked(); err != nil {
 			return 0, err
 		}
 	}
-	if len(p) > batchWrite {
+	if b.err != nil {
+		return 0, b.err
+	}
+	if b.held == 0 || len(p) > batchWrite {
 		return b.Conn.Write(p)
 	}
 	b.out = append(b.out, p...)

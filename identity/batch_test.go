@@ -3,6 +3,7 @@ package identity
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -64,6 +65,34 @@ func TestOneWriteIsOneWriteToTheNetwork(t *testing.T) {
 	}
 	if network.writes != 1 {
 		t.Errorf("64 KiB took %d writes to the network", network.writes)
+	}
+}
+
+var errNet = errors.New("the network is gone")
+
+// A brokenConn fails its first write and would take the next.
+type brokenConn struct {
+	net.Conn
+	writes int
+}
+
+func (c *brokenConn) Write(p []byte) (int, error) {
+	if c.writes++; c.writes == 1 {
+		return 0, errNet
+	}
+	return len(p), nil
+}
+
+func TestNothingFollowsWritesThatWereLost(t *testing.T) {
+	network := &brokenConn{}
+	b := &batchConn{Conn: network}
+	b.hold()
+	b.Write([]byte("lost"))
+	if err := b.release(); err != errNet {
+		t.Fatalf("release: %v", err)
+	}
+	if _, err := b.Write([]byte("later")); err != errNet || network.writes != 1 {
+		t.Errorf("a write after a loss: %v, %d writes to the network", err, network.writes)
 	}
 }
 

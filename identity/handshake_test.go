@@ -35,7 +35,7 @@ func TestLetsInWhoIsAuthorized(t *testing.T) {
 		t.Errorf("the client met %+v, want %s", m.host, want)
 	}
 	cs := m.client.ConnectionState()
-	if cs.Version != tls.VersionTLS13 || cs.NegotiatedProtocol != "landline/1" || cs.CurveID != tls.X25519 {
+	if cs.Version != tls.VersionTLS13 || cs.NegotiatedProtocol != "landline/1" || cs.CurveID != tls.X25519MLKEM768 {
 		t.Errorf("TLS %x, protocol %q, curve %v", cs.Version, cs.NegotiatedProtocol, cs.CurveID)
 	}
 }

@@ -90,9 +90,9 @@ func (s *Server) Handshake(ctx context.Context, raw net.Conn) (*Conn, Peer, erro
 		peer, err = s.judge(cs, ipOf(raw.RemoteAddr()))
 		return err
 	}
-	batch := newBatchConn(raw)
+	batch := &batchConn{Conn: raw}
 	conn := &Conn{tls.Server(batch, conf), batch}
-	if err := conn.HandshakeContext(ctx); err != nil {
+	if err := conn.shake(ctx); err != nil {
 		linger(ctx, raw)
 		return nil, Peer{}, err
 	}
