@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -217,14 +219,20 @@ func (a *app) summarize(r *remote.CopyResult, took time.Duration) {
 
 // explainCopy returns what the program ends with.
 func explainCopy(h host, r *remote.CopyResult, err error) error {
-	_, stopped := errors.AsType[*interrupted](err)
 	switch {
-	case stopped:
-		return &hinted{fmt.Errorf("%s: %w", h.text, err), "the same command again goes on from here"}
+	case cutOff(err):
+		return &hinted{fmt.Errorf("%s: %w", h.text, afterwards(err)), "the same command again goes on from here"}
 	case err != nil:
-		return fmt.Errorf("%s: %w", h.text, err)
+		return fmt.Errorf("%s: %w", h.text, afterwards(err))
 	case r.Failed > 0:
 		return &exitError{exitSome, fmt.Errorf("%s: %d of %d not copied", h.text, r.Failed, r.Failed+r.Files+r.Dirs+r.Links)}
 	}
 	return nil
+}
+
+// cutOff says whether a copy stopped amid its work.
+func cutOff(err error) bool {
+	_, stopped := errors.AsType[*interrupted](err)
+	return stopped || errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, syscall.ECONNRESET) ||
+		errors.Is(err, syscall.EPIPE) || errors.Is(err, remote.ErrSilent)
 }

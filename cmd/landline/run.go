@@ -176,8 +176,10 @@ func (a *app) explain(h host, r *remote.Result, err error) error {
 	}
 	code := exitCode(r)
 	switch {
+	case r.Reason == remote.Lost:
+		return fmt.Errorf("%s: %w; what became of the command is not known", h.text, afterwards(err))
 	case err != nil:
-		return fmt.Errorf("%s: %w", h.text, flat(err))
+		return fmt.Errorf("%s: %w", h.text, afterwards(err))
 	case r.Reason == remote.Refused || r.Reason == remote.Cancelled:
 		return &exitError{code, fmt.Errorf("%s: %s", h.text, r.Error)}
 	case r.Reason == remote.TimedOut:

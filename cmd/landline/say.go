@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"os"
 	"strconv"
 	"strings"
@@ -45,7 +46,7 @@ func (h *hinted) Unwrap() error { return h.error }
 
 // hint returns advice for errors that have some.
 func hint(err error) string {
-	if h, ok := errors.AsType[*hinted](err); ok {
+	if h, ok := errors.AsType[*hinted](err); ok && h.advice != "" {
 		return h.advice
 	}
 	if key, ok := errors.AsType[*identity.HostKeyError](err); ok {
@@ -54,6 +55,8 @@ func hint(err error) string {
 	switch {
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return `is "landline serve" running there?`
+	case errors.Is(err, identity.ErrKeyMode):
+		return "chmod 600 makes it yours alone"
 	case errors.Is(err, identity.ErrPassphrase):
 		return "ssh-add gives the key to the agent, which needs no passphrase again"
 	case errors.Is(err, identity.ErrNoSigner):
@@ -68,6 +71,18 @@ func hint(err error) string {
 func notLetIn(err error) bool {
 	bye, ok := errors.AsType[*remote.GoodbyeError](err)
 	return ok && bye.Reason == "denied" || identity.Refused(err)
+}
+
+// afterwards makes plain what ended a line that had stood.
+func afterwards(err error) error {
+	op, isNet := errors.AsType[*net.OpError](err)
+	switch {
+	case identity.Refused(err):
+		return &hinted{errors.New("not let in"), hint(err)}
+	case isNet:
+		return fmt.Errorf("the line broke: %w", bare(op.Err))
+	}
+	return flat(err)
 }
 
 func hostKeyHint(e *identity.HostKeyError) string {

@@ -8,6 +8,7 @@ import (
 	"encoding/pem"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -75,12 +76,14 @@ func condition(name string) (bool, error) {
 	var ok bool
 	switch name {
 	case "ipv6":
-		_, err := os.Stat("/proc/net/if_inet6")
-		ok = err == nil
+		ln, err := net.Listen("tcp", "[::1]:0")
+		if ok = err == nil; ok {
+			ln.Close()
+		}
 	case "full":
 		_, err := os.Stat("/dev/full")
 		ok = err == nil
-	case "python3", "ssh-keygen":
+	case "python3", "ssh-keygen", "ssh-agent":
 		_, err := exec.LookPath(name)
 		ok = err == nil
 	case "terminal":

@@ -115,12 +115,19 @@ func (d *daemon) open() error {
 	for _, addr := range d.f.listen {
 		ln, err := net.Listen("tcp", addr)
 		if err != nil {
-			return fmt.Errorf("--listen %s: %w", addr, plain(err))
+			return &hinted{fmt.Errorf("--listen %s: %w", addr, plain(err)), hintListen(err)}
 		}
 		d.listeners = append(d.listeners, ln)
 		d.a.announce(ln.Addr().String(), ssh.FingerprintSHA256(key.PublicKey()))
 	}
 	return nil
+}
+
+func hintListen(err error) string {
+	if _, ok := errors.AsType[*net.AddrError](err); ok {
+		return "ADDR is :port or address:port"
+	}
+	return ""
 }
 
 // announce prints what scripts wait for, --quiet or not.
@@ -143,8 +150,9 @@ func (d *daemon) hostKey() (ssh.Signer, error) {
 	key, file, err := identity.HostKey(d.f.hostKey, filepath.Join(dir, "landline"))
 	if err == nil {
 		d.log.Debug("host key", "file", file)
+		return key, nil
 	}
-	return key, err
+	return nil, fmt.Errorf("host key: %w", err)
 }
 
 // warnEmpty says so early if nobody can come in.

@@ -30,8 +30,10 @@ func listenUnix(path string) (net.Listener, error) {
 	old := unix.Umask(0o177)
 	defer unix.Umask(old)
 	ln, err := net.Listen("unix", path)
-	if err != nil {
-		return nil, fmt.Errorf("--unix %s: %w", path, plain(err))
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("--unix %s: something is there that is no socket", path)
+	} else if err != nil {
+		return nil, fmt.Errorf("--unix %s: %w", path, bare(err))
 	}
 	return ln, nil
 }
