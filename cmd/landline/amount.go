@@ -55,7 +55,11 @@ func timeLeft(bytes, rate int64) string {
 	if bytes < 0 || rate <= 0 {
 		return "-"
 	}
-	seconds := min(float64(bytes)/float64(rate), 360_000) // beyond 100 hours nobody waits
+	seconds := bytes / rate
+	if bytes%rate > 0 {
+		seconds++
+	}
+	seconds = min(seconds, 360_000) // beyond 100 hours nobody waits
 	return (time.Duration(seconds) * time.Second).String() + " left"
 }
 

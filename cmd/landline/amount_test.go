@@ -44,7 +44,7 @@ func TestTimeLeftIsKnownWithARate(t *testing.T) {
 		bytes, rate int64
 		want        string
 	}{
-		{100, 0, "-"}, {-1, 10, "-"}, {0, 10, "0s left"}, {100, 10, "10s left"}, {105, 10, "10s left"},
+		{100, 0, "-"}, {-1, 10, "-"}, {0, 10, "0s left"}, {100, 10, "10s left"}, {101, 10, "11s left"}, {1, 10, "1s left"},
 		{3_661, 1, "1h1m1s left"}, {1<<63 - 1, 1, "100h0m0s left"},
 	} {
 		if got := timeLeft(c.bytes, c.rate); got != c.want {

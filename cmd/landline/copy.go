@@ -184,9 +184,9 @@ func (a *app) copyOn(f *copyFlags, h host, c remote.Copy, method copyMethod) (re
 	}
 	r, err := method(cl, ctx, c)
 	if err != nil && ctx.Err() != nil {
-		err = context.Cause(ctx)
+		return r, context.Cause(ctx)
 	}
-	return r, err
+	return r, afterwards(err)
 }
 
 // lister returns what prints the name of each entry once.
@@ -221,9 +221,9 @@ func (a *app) summarize(r *remote.CopyResult, took time.Duration) {
 func explainCopy(h host, r *remote.CopyResult, err error) error {
 	switch {
 	case cutOff(err):
-		return &hinted{fmt.Errorf("%s: %w", h.text, afterwards(err)), "the same command again goes on from here"}
+		return &hinted{fmt.Errorf("%s: %w", h.text, err), "the same command again goes on from here"}
 	case err != nil:
-		return fmt.Errorf("%s: %w", h.text, afterwards(err))
+		return fmt.Errorf("%s: %w", h.text, err)
 	case r.Failed > 0:
 		return &exitError{exitSome, fmt.Errorf("%s: %d of %d not copied", h.text, r.Failed, r.Failed+r.Files+r.Dirs+r.Links)}
 	}

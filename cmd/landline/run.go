@@ -152,7 +152,12 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 	})
 	switch {
 	case r.Reason == remote.Lost && notLetIn(err):
+		err = afterwards(err)
 		return neverStarted(err), err
+	case r.Reason == remote.Lost:
+		err = afterwards(err)
+		r.Error = err.Error()
+		return r, err
 	case r.Reason == remote.Cancelled && ctx.Err() != nil:
 		return r, context.Cause(ctx)
 	}
@@ -177,9 +182,9 @@ func (a *app) explain(h host, r *remote.Result, err error) error {
 	code := exitCode(r)
 	switch {
 	case r.Reason == remote.Lost:
-		return fmt.Errorf("%s: %w; what became of the command is not known", h.text, afterwards(err))
+		return fmt.Errorf("%s: %w; what became of the command is not known", h.text, err)
 	case err != nil:
-		return fmt.Errorf("%s: %w", h.text, afterwards(err))
+		return fmt.Errorf("%s: %w", h.text, flat(err))
 	case r.Reason == remote.Refused || r.Reason == remote.Cancelled:
 		return &exitError{code, fmt.Errorf("%s: %s", h.text, r.Error)}
 	case r.Reason == remote.TimedOut:
