@@ -52,6 +52,7 @@ type conn struct {
 	rtt     time.Duration      // the least that was measured; 0 if never
 	pinged  time.Time          // when the last ping was sent
 	err     error              // why the connection ended
+	broken  bool               // writing has failed
 	leaving error              // goodbye is among control: what to fail with once that is written
 	silence *time.Timer
 
@@ -136,10 +137,13 @@ func (c *conn) goodbye(reason, text string, err error) {
 		c.nc.SetWriteDeadline(time.Now().Add(goodbyeWithin))
 		c.wake.Signal()
 	}
+	broken := c.broken
 	c.mu.Unlock()
-	select {
-	case <-c.done:
-	case <-time.After(goodbyeWithin):
+	if !broken {
+		select {
+		case <-c.done:
+		case <-time.After(goodbyeWithin):
+		}
 	}
 	c.fail(err)
 }
@@ -247,8 +251,17 @@ func (c *conn) write() {
 }
 
 // unwritable ends the connection after a failed write. A peer that closed said
-// why before, perhaps, so the reader gets a moment to find that.
+// why before, perhaps, so the reader gets a moment to find that, unless it is this
+// side that takes its leave.
 func (c *conn) unwritable(err error) {
+	c.mu.Lock()
+	c.broken = true
+	last := c.leaving
+	c.mu.Unlock()
+	if last != nil {
+		c.fail(last)
+		return
+	}
 	select {
 	case <-c.done:
 	case <-time.After(goodbyeWithin):

@@ -513,3 +513,18 @@ func descriptors() int {
 	}
 	return len(list)
 }
+
+// TestGoodbyeToNobodyIsNotWaitedFor has a client break a rule and vanish.
+func TestGoodbyeToNobodyIsNotWaitedFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		near, far := net.Pipe()
+		served := make(chan error, 1)
+		go func() { served <- (&Server{}).ServeConn(t.Context(), far, Guest{}) }()
+		start := time.Now()
+		near.Write(append(encode(helloLine, ""), encode(helloLine, "")...))
+		near.Close()
+		if <-served; time.Since(start) != 0 {
+			t.Errorf("the server took %v over it", time.Since(start))
+		}
+	})
+}
