@@ -8,7 +8,8 @@ import (
 // ARPLen is the length of an ARP message about IPv4 on Ethernet, in bytes.
 const ARPLen = 28
 
-// ARP is an ARP message about IPv4 addresses on Ethernet, as checked by ParseARP (RFC 826).
+// ARP is an ARP message about IPv4 addresses on Ethernet, as checked by
+// ParseARP (RFC 826).
 type ARP []byte
 
 // An ARPOp is what an ARP message does.
@@ -20,8 +21,8 @@ const (
 	ARPReply   ARPOp = 2
 )
 
-// arpKind is how such messages begin: hardware 1, protocol 0x0800, addresses of 6
-// and 4 bytes.
+// arpKind is how such messages begin: hardware 1, protocol 0x0800, addresses of
+// 6 and 4 bytes.
 const arpKind = "\x00\x01\x08\x00\x06\x04"
 
 // ParseARP checks that b is such a message, of any operation, and cuts padding.
@@ -35,8 +36,8 @@ func ParseARP(b []byte) (ARP, error) {
 	return b[:ARPLen], nil
 }
 
-// AppendARP appends a message. The addresses must be IPv4; the target's hardware
-// address is zero in a request.
+// AppendARP appends a message. The addresses must be IPv4; the target's
+// hardware address is zero in a request.
 func AppendARP(b []byte, op ARPOp, sender MAC, senderIP netip.Addr, target MAC, targetIP netip.Addr) []byte {
 	b = append(b, arpKind...)
 	b = binary.BigEndian.AppendUint16(b, uint16(op))
@@ -61,16 +62,16 @@ func (a ARP) Target() MAC { return MAC(a[18:24]) }
 // TargetIP returns the address that is asked for, or the receiver's of a reply.
 func (a ARP) TargetIP() netip.Addr { return addr4(a[24:]) }
 
-// IsProbe reports whether a asks if an address is in use, and takes none for itself (RFC
-// 5227, Section 1.1).
+// IsProbe reports whether a asks if an address is in use, and takes none for
+// itself (RFC 5227, Section 1.1).
 func (a ARP) IsProbe() bool { return a.Op() == ARPRequest && a.SenderIP().IsUnspecified() }
 
-// IsAnnouncement reports whether a tells all others the sender's address (RFC 5227,
-// Section 3).
+// IsAnnouncement reports whether a tells all others the sender's address (RFC
+// 5227, Section 3).
 func (a ARP) IsAnnouncement() bool { return a.Op() == ARPRequest && a.SenderIP() == a.TargetIP() }
 
-// append describes the message: "arp who has 10.0.0.1 tell 10.0.0.2 at 02:…", "arp reply
-// 10.0.0.1 at 02:… to 10.0.0.2 at 02:…".
+// append describes the message: "arp who has 10.0.0.1 tell 10.0.0.2 at 02:…",
+// "arp reply 10.0.0.1 at 02:… to 10.0.0.2 at 02:…".
 func (a ARP) append(b []byte) []byte {
 	switch {
 	case a.IsProbe():

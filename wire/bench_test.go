@@ -7,7 +7,8 @@ import (
 	"landline/wire"
 )
 
-// Sizes are a header, a small packet, a full segment and a unit of segmentation offload.
+// Sizes are a header, a small packet, a full segment and a unit of segmentation
+// offload.
 var benchSizes = []int{20, 64, 512, 1460, 64 << 10}
 
 func benchmarkSizes(b *testing.B, run func(data []byte) wire.Sum) {

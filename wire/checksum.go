@@ -7,8 +7,8 @@ import (
 )
 
 // A Sum is a ones' complement sum of big-endian 16-bit words (RFC 1071), folded
-// but not complemented. Zero is the sum of nothing. Sums of pieces can be
-// made in any order and put together.
+// but not complemented. Zero is the sum of nothing. Sums of pieces can be made
+// in any order and put together.
 //
 // uint16(s) is also what a checksum field holds while the device has still to
 // fill it in: the sum of the pseudo-header alone.
@@ -46,8 +46,8 @@ func (s Sum) PlusAt(t Sum, offset int) Sum {
 }
 
 // PseudoSum returns the sum of the pseudo-header of a transport header and
-// payload of n bytes: the addresses, of one family, the protocol and n (RFC 768, RFC 9293
-// Section 3.1, RFC 8200 Section 8.1).
+// payload of n bytes: the addresses, of one family, the protocol and n (RFC
+// 768, RFC 9293 Section 3.1, RFC 8200 Section 8.1).
 func PseudoSum(src, dst netip.Addr, p Protocol, n int) Sum {
 	if src.Is4() {
 		s, d := src.As4(), dst.As4()
@@ -66,8 +66,8 @@ func sumOf4(b []byte) Sum {
 	return Sum(binary.BigEndian.Uint16(b)).Plus(Sum(binary.BigEndian.Uint16(b[2:])))
 }
 
-// UpdateChecksum returns the checksum c after a 16-bit word under it, at an even
-// offset, changed from old to new (RFC 1624, Equation 3).
+// UpdateChecksum returns the checksum c after a 16-bit word under it, at an
+// even offset, changed from old to new (RFC 1624, Equation 3).
 //
 // Unlike the older equation of RFC 1141 it never turns a right checksum into
 // the wrong one of the two zeros.
@@ -88,8 +88,8 @@ const copyPiece = 8 << 10
 // CopySum copies src to dst, which must not be shorter, and returns the sum of
 // what it copied. They must not overlap.
 func CopySum(dst, src []byte) Sum {
-	// Copying with wide registers and summing what is then in the cache is faster
-	// than one loop of 64-bit loads, stores and adds.
+	// Copying with wide registers and summing what is then in the cache is
+	// faster than one loop of 64-bit loads, stores and adds.
 	dst = dst[:len(src)]
 	var s Sum
 	for len(src) > copyPiece {

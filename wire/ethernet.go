@@ -9,20 +9,21 @@ const (
 	VLANLen = 4
 )
 
-// maxTags is how many tags are read: one of the customer inside one of the provider
-// (802.1ad). What a third one carries is of the unknown type "vlan".
+// maxTags is how many tags are read: one of the customer inside one of the
+// provider (802.1ad). What a third one carries is of the unknown type "vlan".
 const maxTags = 2
 
 // Ethernet is an Ethernet II frame without its check sequence, as checked by
 // ParseEthernet: destination, source, up to two VLAN tags, type, payload.
 //
 // The payload ends where the frame does. Frames of less than 60 bytes are
-// padded on the wire, and only the payload's own length tells how much of it is padding.
+// padded on the wire, and only the payload's own length tells how much of it is
+// padding.
 type Ethernet []byte
 
 // ParseEthernet checks that the header, with its tags, is whole. Frames of any
-// greater length are taken, also those shorter than the wire's minimum of 60 bytes:
-// a cable in memory has none.
+// greater length are taken, also those shorter than the wire's minimum of 60
+// bytes: a cable in memory has none.
 func ParseEthernet(b []byte) (Ethernet, error) {
 	if len(b) < EthernetLen || len(b) < Ethernet(b).headerLen() {
 		return nil, ErrEthernetShort
@@ -50,11 +51,12 @@ func (e Ethernet) Dst() MAC { return MAC(e[0:6]) }
 // Src returns the hardware address that the frame says it comes from.
 func (e Ethernet) Src() MAC { return MAC(e[6:12]) }
 
-// Type says what the payload is. Below 0x0600 it is not a type but a length (IEEE
-// 802.3).
+// Type says what the payload is. Below 0x0600 it is not a type but a length
+// (IEEE 802.3).
 func (e Ethernet) Type() EtherType { return e.typeAt(e.headerLen() - 2) }
 
-// Tag returns the first tag, the outer one if there are two, and whether there is one.
+// Tag returns the first tag, the outer one if there are two, and whether there
+// is one.
 func (e Ethernet) Tag() (VLAN, bool) {
 	if !isTag(e.typeAt(12)) {
 		return 0, false
@@ -68,8 +70,8 @@ func (e Ethernet) Payload() []byte { return e[e.headerLen():] }
 // Header returns the header with its tags.
 func (e Ethernet) Header() []byte { return e[:e.headerLen()] }
 
-// headerLen is the header's length with tags, as far as e says: it may
-// be over len(e) before e is checked.
+// headerLen is the header's length with tags, as far as e says: it may be over
+// len(e) before e is checked.
 func (e Ethernet) headerLen() int {
 	n := EthernetLen
 	for range maxTags {
@@ -88,8 +90,8 @@ func isTag(t EtherType) bool { return t == TypeVLAN || t == TypeQinQ }
 // A VLAN is the control information of an 802.1Q tag.
 type VLAN uint16
 
-// NewVLAN returns the tag of a network from 1 to 4094 (0 is none, priority only) and a
-// priority from 0 to 7. Higher bits of both are ignored.
+// NewVLAN returns the tag of a network from 1 to 4094 (0 is none, priority
+// only) and a priority from 0 to 7. Higher bits of both are ignored.
 func NewVLAN(id, priority int) VLAN { return VLAN(id&0xfff | priority&7<<13) }
 
 // ID returns the number of the virtual network, from 0 to 4095.
@@ -101,7 +103,8 @@ func (v VLAN) Priority() int { return int(v >> 13) }
 // DropEligible reports whether the frame may be dropped before others are.
 func (v VLAN) DropEligible() bool { return v&0x1000 != 0 }
 
-// append describes the frame: "eth 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff vlan 5 | arp …".
+// append describes the frame: "eth 02:00:00:00:00:01 > ff:ff:ff:ff:ff:ff vlan 5
+// | arp …".
 func (e Ethernet) append(b []byte) []byte {
 	b = append(b, "eth "...)
 	b = e.Src().append(b)

@@ -11,16 +11,17 @@ import (
 	"landline/wire"
 )
 
-// A header is a kind of header with what must hold for it: described reads b and describes it; rebuilt
-// builds what was read once more.
+// A header is a kind of header with what must hold for it: described reads b
+// and describes it; rebuilt builds what was read once more.
 type header struct {
 	name      string
 	described func(b []byte) (string, error)
 	rebuilt   func(b []byte) (got, want []byte)
 }
 
-// headers are all kinds. A rebuilt header may differ in bits that have to be zero and are
-// ignored, and in its checksum: both are brought into the form that builders give them.
+// headers are all kinds. A rebuilt header may differ in bits that have to be
+// zero and are ignored, and in its checksum: both are brought into the form
+// that builders give them.
 var headers = []header{
 	{"ethernet", describe(wire.ParseEthernet), rebuildEthernet},
 	{"arp", describe(wire.ParseARP), rebuildARP},
@@ -231,7 +232,8 @@ func rebuildICMPv6(b []byte) (got, want []byte) {
 	return got, m
 }
 
-// rebuildNDP builds what comes before the options, with reserved bits cleared in m, or returns nil.
+// rebuildNDP builds what comes before the options, with reserved bits cleared
+// in m, or returns nil.
 func rebuildNDP(m wire.ICMPv6) []byte {
 	clear := func(from, to int) {
 		copy(m[from:to], make([]byte, to-from))
@@ -279,7 +281,7 @@ func TestSamplesAreGood(t *testing.T) {
 
 func TestMutatedFramesDoNoHarm(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 6))
-	for range 30_000 {
+	for range 20_000 {
 		b := bytes.Clone(samples[r.IntN(len(samples))])
 		for range 1 + r.IntN(4) {
 			b[r.IntN(len(b))] = byte(r.Uint32())

@@ -10,7 +10,8 @@ import (
 type GroupRecordType uint8
 
 // The types (RFC 3376, Section 4.2.12; RFC 3810, Section 5.2.12). With no
-// source addresses, as here, excluding none is listening and including none is not.
+// source addresses, as here, excluding none is listening and including none is
+// not.
 const (
 	GroupIsInclude       GroupRecordType = 1
 	GroupIsExclude       GroupRecordType = 2 // answers a query: listening
@@ -20,14 +21,15 @@ const (
 	GroupBlockOldSources GroupRecordType = 6
 )
 
-// A GroupRecord is one record of an IGMPv3 or MLDv2 report, without its sources.
+// A GroupRecord is one record of an IGMPv3 or MLDv2 report, without its
+// sources.
 type GroupRecord struct {
 	Type  GroupRecordType
 	Group netip.Addr
 }
 
-// GroupRecords walks the records of a report. It allocates nothing. The report's
-// Parse function has found all their lengths good.
+// GroupRecords walks the records of a report. It allocates nothing. The
+// report's Parse function has found all their lengths good.
 type GroupRecords struct {
 	rest, record []byte
 	left         int // records
@@ -71,7 +73,8 @@ func addrOf(b []byte) netip.Addr {
 	return addr16(b)
 }
 
-// recordsAt returns the records of a report, which begin after 8 bytes in both families.
+// recordsAt returns the records of a report, which begin after 8 bytes in both
+// families.
 func recordsAt(report []byte, addrLen int) GroupRecords {
 	n := int(binary.BigEndian.Uint16(report[6:]))
 	return GroupRecords{rest: report[8:], left: n, addrLen: addrLen}
@@ -96,9 +99,10 @@ func appendRecords(b []byte, records []GroupRecord) []byte {
 	return b
 }
 
-// groupFloat reads a response time or query interval of more than its field has room
-// for: the top bit of a field of the given width is set, then come three bits of exponent and a
-// mantissa (RFC 3376, Section 4.1.1; RFC 3810, Section 5.1.3).
+// groupFloat reads a response time or query interval of more than its field has
+// room for: the top bit of a field of the given width is set, then come three
+// bits of exponent and a mantissa (RFC 3376, Section 4.1.1; RFC 3810, Section
+// 5.1.3).
 func groupFloat(v, bits uint) uint {
 	if v>>(bits-1) == 0 {
 		return v

@@ -36,7 +36,8 @@ func TestReadsIGMPRecords(t *testing.T) {
 }
 
 func TestAuxiliaryDataOfRecordsIsSteppedOver(t *testing.T) {
-	// Two records of 12 and 8 bytes, the first with four bytes of data (RFC 3376, Section 4.2.6).
+	// Two records of 12 and 8 bytes, the first with four bytes of data (RFC
+	// 3376, Section 4.2.6).
 	b := packet(field{"22 00 00 00 00 00 00 02 06 01 00 00 e0 00 00 05 ff ff ff ff 05 00 00 00 e0 00 00 06", "report"})
 	equal(t, "text", parsed(t, b, wire.ParseIGMP).String(), "igmp report v3 block 224.0.0.5, allow 224.0.0.6")
 }
@@ -72,6 +73,9 @@ func TestReadsGroupQueries(t *testing.T) {
 	equal(t, "version 3", three.IsV3Query(), true)
 	equal(t, "response time", three.MaxResponse(), 20800*time.Millisecond)
 	equal(t, "text", three.String(), "igmp query of all in 20.8s")
+
+	equal(t, "response time that needs no exponent", wire.IGMP(with(three, 1, 0x7f)).MaxResponse(), 12700*time.Millisecond)
+	equal(t, "the longest", wire.IGMP(with(three, 1, 0xff)).MaxResponse(), 3174400*time.Millisecond)
 
 	two := parsed(t, wire.AppendIGMP(nil, wire.IGMPQuery, 10*time.Second, mdns4), wire.ParseIGMP)
 	equal(t, "version 3", two.IsV3Query(), false)
@@ -119,6 +123,8 @@ func TestWritesOldReports(t *testing.T) {
 	equalBytes(t, "built", built, b)
 	equal(t, "text", wire.ICMPv6(b).String(), "icmp6 mld report ff02::fb")
 	equal(t, "text", wire.ICMPv6(wire.AppendMLD(nil, wire.ICMPv6MLDDone, 0, mdns6)).String(), "icmp6 mld done ff02::fb")
+	equal(t, "text", wire.IGMP(wire.AppendIGMP(nil, wire.IGMPv1Report, 0, mdns4)).String(), "igmp report v1 224.0.0.251")
+	equal(t, "text", wire.IGMP(wire.AppendIGMP(nil, 0x99, 0, mdns4)).String(), "igmp type 153 len 8")
 	equal(t, "text", wire.IGMP(wire.AppendIGMP(nil, wire.IGMPLeave, 0, mdns4)).String(), "igmp leave 224.0.0.251")
 }
 

@@ -2,8 +2,8 @@ package wire
 
 import "encoding/binary"
 
-// ICMPLen is the length of an ICMP header of either version, in bytes: type, code, checksum
-// and four bytes that depend on the type.
+// ICMPLen is the length of an ICMP header of either version, in bytes: type,
+// code, checksum and four bytes that depend on the type.
 const ICMPLen = 8
 
 // ICMPv4 is an ICMP message, as checked by ParseICMPv4 (RFC 792).
@@ -43,8 +43,8 @@ const (
 	ICMPv4ReassemblyExceeded = 1
 )
 
-// ParseICMPv4 checks that b holds a header. After it no accessor panics. The checksum
-// is not checked: see Verify.
+// ParseICMPv4 checks that b holds a header. After it no accessor panics. The
+// checksum is not checked: see Verify.
 func ParseICMPv4(b []byte) (ICMPv4, error) {
 	if len(b) < ICMPLen {
 		return nil, ErrICMPShort
@@ -52,9 +52,10 @@ func ParseICMPv4(b []byte) (ICMPv4, error) {
 	return b, nil
 }
 
-// AppendICMPv4 appends a message with its checksum. For an echo rest is EchoRest and
-// body what comes back; for an error rest is the MTU of the next link in bytes, or the pointer shifted
-// left by 24, or 0, and body the beginning of the packet that it is about.
+// AppendICMPv4 appends a message with its checksum. For an echo rest is
+// EchoRest and body what comes back; for an error rest is the MTU of the next
+// link in bytes, or the pointer shifted left by 24, or 0, and body the
+// beginning of the packet that it is about.
 func AppendICMPv4(b []byte, t ICMPv4Type, code uint8, rest uint32, body []byte) []byte {
 	start := len(b)
 	b = append(b, byte(t), code, 0, 0)
@@ -64,8 +65,8 @@ func AppendICMPv4(b []byte, t ICMPv4Type, code uint8, rest uint32, body []byte) 
 	return b
 }
 
-// EchoRest returns identifier and sequence number of an echo, as the four bytes that they
-// are in the header.
+// EchoRest returns identifier and sequence number of an echo, as the four bytes
+// that they are in the header.
 func EchoRest(id, seq uint16) uint32 { return uint32(id)<<16 | uint32(seq) }
 
 // Type returns the kind of message.
@@ -83,8 +84,8 @@ func (m ICMPv4) ID() uint16 { return binary.BigEndian.Uint16(m[4:]) }
 // Seq returns the sequence number of an echo.
 func (m ICMPv4) Seq() uint16 { return binary.BigEndian.Uint16(m[6:]) }
 
-// MTU returns the next link's MTU in bytes if m says that fragmentation is needed,
-// or 0 if its router does not say (RFC 1191, Section 4).
+// MTU returns the next link's MTU in bytes if m says that fragmentation is
+// needed, or 0 if its router does not say (RFC 1191, Section 4).
 func (m ICMPv4) MTU() int { return int(binary.BigEndian.Uint16(m[6:])) }
 
 // Pointer returns where in the packet a parameter problem is.
@@ -93,8 +94,8 @@ func (m ICMPv4) Pointer() int { return int(m[4]) }
 // Payload returns what follows the header.
 func (m ICMPv4) Payload() []byte { return m[ICMPLen:] }
 
-// IsError reports whether m is about another packet. No ICMP error is sent about
-// an ICMP error (RFC 1122, Section 3.2.2).
+// IsError reports whether m is about another packet. No ICMP error is sent
+// about an ICMP error (RFC 1122, Section 3.2.2).
 func (m ICMPv4) IsError() bool {
 	switch m.Type() {
 	case ICMPv4Unreachable, 4, ICMPv4Redirect, ICMPv4TimeExceeded, ICMPv4ParamProblem: // 4 was source quench
@@ -147,8 +148,8 @@ var icmpv4Unreachables = [...]string{
 	ICMPv4HostProhibited: "host prohibited", ICMPv4AdminProhibited: "prohibited",
 }
 
-// append describes the message: "icmp echo request id 7 seq 1 len 56",
-// "icmp unreachable port about 10.0.0.1 > 10.0.0.2 udp 5 > 6".
+// append describes the message: "icmp echo request id 7 seq 1 len 56", "icmp
+// unreachable port about 10.0.0.1 > 10.0.0.2 udp 5 > 6".
 func (m ICMPv4) append(b []byte) []byte {
 	t := m.Type()
 	b = append(append(b, "icmp "...), t.String()...)

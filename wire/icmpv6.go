@@ -2,15 +2,15 @@ package wire
 
 import "encoding/binary"
 
-// ICMPv6 is an ICMPv6 message, as checked by ParseICMPv6 (RFC 4443): an echo, an
-// error, or one of Neighbor Discovery or Multicast Listener Discovery.
+// ICMPv6 is an ICMPv6 message, as checked by ParseICMPv6 (RFC 4443): an echo,
+// an error, or one of Neighbor Discovery or Multicast Listener Discovery.
 type ICMPv6 []byte
 
 // An ICMPv6Type is a kind of ICMPv6 message. Those below 128 are errors.
 type ICMPv6Type uint8
 
-// The kinds that a host knows. It ignores others, but reports errors that it does not
-// know to the socket (RFC 4443, Section 2.4).
+// The kinds that a host knows. It ignores others, but reports errors that it
+// does not know to the socket (RFC 4443, Section 2.4).
 const (
 	ICMPv6Unreachable     ICMPv6Type = 1
 	ICMPv6TooBig          ICMPv6Type = 2
@@ -53,8 +53,8 @@ const (
 	ICMPv6UnknownOption = 2
 )
 
-// ParseICMPv6 checks that b holds a header. After it no accessor panics. The checksum
-// is not checked: see Verify.
+// ParseICMPv6 checks that b holds a header. After it no accessor panics. The
+// checksum is not checked: see Verify.
 func ParseICMPv6(b []byte) (ICMPv6, error) {
 	if len(b) < ICMPLen {
 		return nil, ErrICMPv6Short
@@ -62,9 +62,10 @@ func ParseICMPv6(b []byte) (ICMPv6, error) {
 	return b, nil
 }
 
-// AppendICMPv6 appends a message. For an echo rest is EchoRest and body what comes back; for an
-// error rest is the MTU of the next link in bytes, or the pointer, or 0, and body the beginning of the
-// packet that it is about. The checksum field is zero until FillChecksum.
+// AppendICMPv6 appends a message. For an echo rest is EchoRest and body what
+// comes back; for an error rest is the MTU of the next link in bytes, or the
+// pointer, or 0, and body the beginning of the packet that it is about. The
+// checksum field is zero until FillChecksum.
 func AppendICMPv6(b []byte, t ICMPv6Type, code uint8, rest uint32, body []byte) []byte {
 	b = append(b, byte(t), code, 0, 0)
 	b = binary.BigEndian.AppendUint32(b, rest)
@@ -86,11 +87,12 @@ func (m ICMPv6) ID() uint16 { return binary.BigEndian.Uint16(m[4:]) }
 // Seq returns the sequence number of an echo.
 func (m ICMPv6) Seq() uint16 { return binary.BigEndian.Uint16(m[6:]) }
 
-// MTU returns the next link's MTU, in bytes, if m says that a packet was too big.
+// MTU returns the next link's MTU, in bytes, if m says that a packet was too
+// big.
 func (m ICMPv6) MTU() uint32 { return m.rest() }
 
-// Pointer returns where in the packet a parameter problem is. That may be behind
-// what is quoted.
+// Pointer returns where in the packet a parameter problem is. That may be
+// behind what is quoted.
 func (m ICMPv6) Pointer() uint32 { return m.rest() }
 
 func (m ICMPv6) rest() uint32 { return binary.BigEndian.Uint32(m[4:]) }
@@ -98,8 +100,8 @@ func (m ICMPv6) rest() uint32 { return binary.BigEndian.Uint32(m[4:]) }
 // Payload returns what follows the header.
 func (m ICMPv6) Payload() []byte { return m[ICMPLen:] }
 
-// IsError reports whether m is about another packet. No ICMPv6 error is sent about one,
-// nor about a redirect (RFC 4443, Section 2.4).
+// IsError reports whether m is about another packet. No ICMPv6 error is sent
+// about one, nor about a redirect (RFC 4443, Section 2.4).
 func (m ICMPv6) IsError() bool { return m.Type() < 128 }
 
 // Quote returns the packet that an error is about. Its error is ErrQuoteShort.
@@ -136,8 +138,8 @@ func (t ICMPv6Type) String() string {
 	return "type " + string(appendNumber(nil, uint8(t)))
 }
 
-// append describes the message: "icmp6 echo request id 7 seq 1 len 56",
-// "icmp6 neighbor solicit fe80::1 <source 02:00:00:00:00:01>".
+// append describes the message: "icmp6 echo request id 7 seq 1 len 56", "icmp6
+// neighbor solicit fe80::1 <source 02:00:00:00:00:01>".
 func (m ICMPv6) append(b []byte) []byte {
 	b = append(append(b, "icmp6 "...), m.Type().String()...)
 	switch m.Type() {
@@ -162,8 +164,8 @@ func (m ICMPv6) append(b []byte) []byte {
 	return appendLen(b, len(m.Payload()))
 }
 
-// appendBody goes on with what the message's own kind adds, or says why it cannot be
-// read.
+// appendBody goes on with what the message's own kind adds, or says why it
+// cannot be read.
 func appendBody[V describer](b []byte, m ICMPv6, parse func(ICMPv6) (V, error)) []byte {
 	v, err := parse(m)
 	if f, bad := err.(Fault); bad {

@@ -6,8 +6,9 @@ import (
 	"time"
 )
 
-// IGMP is a message about who listens to which IPv4 multicast group, as checked by
-// ParseIGMP: of version 2 (RFC 2236) or 3 (RFC 3376), as far as hosts speak it.
+// IGMP is a message about who listens to which IPv4 multicast group, as checked
+// by ParseIGMP: of version 2 (RFC 2236) or 3 (RFC 3376), as far as hosts speak
+// it.
 type IGMP []byte
 
 // An IGMPType is a kind of IGMP message.
@@ -27,8 +28,8 @@ const (
 	igmpv3QueryLen = 12
 )
 
-// ParseIGMP checks the length, and those of a report's records or a query's sources. The checksum
-// is not checked: see Verify.
+// ParseIGMP checks the length, and those of a report's records or a query's
+// sources. The checksum is not checked: see Verify.
 func ParseIGMP(b []byte) (IGMP, error) {
 	if len(b) < igmpLen {
 		return nil, ErrIGMPShort
@@ -37,16 +38,17 @@ func ParseIGMP(b []byte) (IGMP, error) {
 	switch {
 	case m.Type() == IGMPv3Report && !m.Records().whole():
 		return nil, ErrIGMPShort
-	// "Query messages that do not match any of the above conditions (e.g., a Query of
-	// length 10 octets) MUST be silently ignored" (RFC 3376, Section 7.1).
+	// "Query messages that do not match any of the above conditions (e.g., a
+	// Query of length 10 octets) MUST be silently ignored" (RFC 3376, Section
+	// 7.1).
 	case m.Type() == IGMPQuery && !isQuery(b, igmpLen, igmpv3QueryLen, 4):
 		return nil, ErrIGMPShort
 	}
 	return m, nil
 }
 
-// isQuery reports whether b is a query of n bytes, or at least n3 with the count of
-// its sources in the last two of them, and then all of the sources.
+// isQuery reports whether b is a query of n bytes, or at least n3 with the
+// count of its sources in the last two of them, and then all of the sources.
 func isQuery(b []byte, n, n3, addrLen int) bool {
 	if len(b) == n {
 		return true
@@ -54,9 +56,9 @@ func isQuery(b []byte, n, n3, addrLen int) bool {
 	return len(b) >= n3 && len(b) >= n3+addrLen*int(binary.BigEndian.Uint16(b[n3-2:]))
 }
 
-// AppendIGMP appends a message other than a version 3 report, with its checksum. The response
-// time is used by queries only: up to 12.7 s, in tenths of a second. The group of a query for
-// all groups is 0.0.0.0.
+// AppendIGMP appends a message other than a version 3 report, with its
+// checksum. The response time is used by queries only: up to 12.7 s, in tenths
+// of a second. The group of a query for all groups is 0.0.0.0.
 func AppendIGMP(b []byte, t IGMPType, response time.Duration, group netip.Addr) []byte {
 	start := len(b)
 	b = append(b, byte(t), byte(min(response/(100*time.Millisecond), 127)), 0, 0)
@@ -65,8 +67,8 @@ func AppendIGMP(b []byte, t IGMPType, response time.Duration, group netip.Addr) 
 	return b
 }
 
-// AppendIGMPv3Report appends a version 3 report with its checksum. The groups must be
-// IPv4.
+// AppendIGMPv3Report appends a version 3 report with its checksum. The groups
+// must be IPv4.
 func AppendIGMPv3Report(b []byte, records ...GroupRecord) []byte {
 	start := len(b)
 	b = append(b, byte(IGMPv3Report), 0, 0, 0, 0, 0)
@@ -79,8 +81,8 @@ func AppendIGMPv3Report(b []byte, records ...GroupRecord) []byte {
 // Type returns the kind of message.
 func (m IGMP) Type() IGMPType { return IGMPType(m[0]) }
 
-// MaxResponse returns how long a host may wait, at most, before it answers a query. Zero
-// marks a query of version 1, which means 10 s.
+// MaxResponse returns how long a host may wait, at most, before it answers a
+// query. Zero marks a query of version 1, which means 10 s.
 func (m IGMP) MaxResponse() time.Duration {
 	v := uint(m[1])
 	if m.IsV3Query() {
@@ -89,8 +91,8 @@ func (m IGMP) MaxResponse() time.Duration {
 	return time.Duration(v) * 100 * time.Millisecond
 }
 
-// Group returns the group that m is about: 0.0.0.0 in a query for all. A version
-// 3 report has records instead, and then Group returns 0.0.0.0.
+// Group returns the group that m is about: 0.0.0.0 in a query for all. A
+// version 3 report has records instead, and then Group returns 0.0.0.0.
 func (m IGMP) Group() netip.Addr {
 	if m.Type() == IGMPv3Report {
 		return netip.IPv4Unspecified()
@@ -101,7 +103,8 @@ func (m IGMP) Group() netip.Addr {
 // IsV3Query reports whether m is a query that wants version 3 reports.
 func (m IGMP) IsV3Query() bool { return m.Type() == IGMPQuery && len(m) >= igmpv3QueryLen }
 
-// Records walks the records of a version 3 report. There are none in other messages.
+// Records walks the records of a version 3 report. There are none in other
+// messages.
 func (m IGMP) Records() GroupRecords {
 	if m.Type() != IGMPv3Report {
 		return GroupRecords{}
@@ -123,8 +126,8 @@ func (m IGMP) FillChecksum() {
 	binary.BigEndian.PutUint16(m[2:], Checksum(m))
 }
 
-// append describes the message: "igmp report v2 224.0.0.251",
-// "igmp report v3 to exclude 224.0.0.251".
+// append describes the message: "igmp report v2 224.0.0.251", "igmp report v3
+// to exclude 224.0.0.251".
 func (m IGMP) append(b []byte) []byte {
 	switch m.Type() {
 	case IGMPQuery:

@@ -22,8 +22,8 @@ const (
 	IPv4OptCopied      = 0x80
 )
 
-// IPv4RouterAlert is the option that asks routers to look at a packet (RFC 2113), as
-// every IGMP message has it.
+// IPv4RouterAlert is the option that asks routers to look at a packet (RFC
+// 2113), as every IGMP message has it.
 const IPv4RouterAlert = "\x94\x04\x00\x00"
 
 // IPv4 is an IPv4 header and its payload, as checked by ParseIPv4 (RFC 791).
@@ -71,8 +71,8 @@ type IPv4Header struct {
 	Options        []byte     // up to 40 bytes; padded to a multiple of 4
 }
 
-// AppendIPv4 appends a header with its checksum for a payload of n bytes, which has
-// to follow. It panics if an address is not IPv4.
+// AppendIPv4 appends a header with its checksum for a payload of n bytes, which
+// has to follow. It panics if an address is not IPv4.
 func AppendIPv4(b []byte, h *IPv4Header, n int) []byte {
 	start := len(b)
 	b = append(b, 0x45, h.TOS, 0, 0, byte(h.ID>>8), byte(h.ID), 0, 0, h.TTL, byte(h.Protocol), 0, 0)
@@ -107,7 +107,8 @@ func (h IPv4) setFragment(dont, more bool, offset int) {
 // HeaderLen returns the header's length with options, from 20 to 60 bytes.
 func (h IPv4) HeaderLen() int { return int(h[0]&0xf) * 4 }
 
-// TOS returns the type of service: differentiated services (RFC 2474) above ECN (RFC 3168).
+// TOS returns the type of service: differentiated services (RFC 2474) above ECN
+// (RFC 3168).
 func (h IPv4) TOS() uint8 { return h[1] }
 
 // TotalLen returns the length of header and payload, in bytes.
@@ -171,7 +172,8 @@ func (h IPv4) Verify() error {
 	return nil
 }
 
-// FillChecksum computes and sets the header checksum, over whatever the field held.
+// FillChecksum computes and sets the header checksum, over whatever the field
+// held.
 func (h IPv4) FillChecksum() {
 	h.putChecksum(0)
 	h.putChecksum(Checksum(h.Header()))
@@ -179,21 +181,23 @@ func (h IPv4) FillChecksum() {
 
 func (h IPv4) putChecksum(c uint16) { binary.BigEndian.PutUint16(h[10:], c) }
 
-// SetTotalLen sets the total length. It neither changes len(h) nor the checksum.
+// SetTotalLen sets the total length. It neither changes len(h) nor the
+// checksum.
 func (h IPv4) SetTotalLen(n int) { binary.BigEndian.PutUint16(h[2:], uint16(n)) }
 
 // SetID sets the identification. It does not change the checksum.
 func (h IPv4) SetID(id uint16) { binary.BigEndian.PutUint16(h[4:], id) }
 
-// DecrementTTL takes one from the TTL, which must not be 0, and mends the checksum,
-// so that a header that was damaged stays damaged.
+// DecrementTTL takes one from the TTL, which must not be 0, and mends the
+// checksum, so that a header that was damaged stays damaged.
 func (h IPv4) DecrementTTL() {
 	old := binary.BigEndian.Uint16(h[8:])
 	h[8]--
 	h.putChecksum(UpdateChecksum(h.Checksum(), old, old-0x100))
 }
 
-// append describes the packet: "ip4 10.0.0.1 > 10.0.0.2 ttl 64 id 7 df | udp …".
+// append describes the packet: "ip4 10.0.0.1 > 10.0.0.2 ttl 64 id 7 df | udp
+// …".
 func (h IPv4) append(b []byte) []byte {
 	b = appendAddrs(b, "ip4 ", h.Src(), h.Dst())
 	b = appendField(b, "ttl", h.TTL())
@@ -217,7 +221,8 @@ func appendAddrs(b []byte, name string, src, dst netip.Addr) []byte {
 	return dst.AppendTo(append(b, " > "...))
 }
 
-// appendFragment describes a fragment: " frag 1480 more | udp fragment len 1480".
+// appendFragment describes a fragment: " frag 1480 more | udp fragment len
+// 1480".
 func appendFragment(b []byte, offset int, more bool, p Protocol, data []byte) []byte {
 	b = appendField(b, "frag", offset)
 	b = appendFlag(b, "more", more)

@@ -8,13 +8,13 @@ import (
 // IPv6Len is the length of an IPv6 header without extension headers, in bytes.
 const IPv6Len = 40
 
-// IPv6 is an IPv6 header, its extension headers and its payload, as checked by ParseIPv6
-// (RFC 8200).
+// IPv6 is an IPv6 header, its extension headers and its payload, as checked by
+// ParseIPv6 (RFC 8200).
 type IPv6 []byte
 
-// ParseIPv6 checks b's version and lengths and cuts link padding. After it no accessor
-// panics. Extension headers are checked as they are walked: see Extensions and Upper.
-// There are no jumbograms.
+// ParseIPv6 checks b's version and lengths and cuts link padding. After it no
+// accessor panics. Extension headers are checked as they are walked: see
+// Extensions and Upper. There are no jumbograms.
 func ParseIPv6(b []byte) (IPv6, error) {
 	h, err := parseIPv6Header(b)
 	if err != nil {
@@ -47,8 +47,8 @@ type IPv6Header struct {
 	Src, Dst     netip.Addr
 }
 
-// AppendIPv6 appends a header for n bytes of extension headers and payload, which
-// have to follow. It panics if an address is the zero Addr.
+// AppendIPv6 appends a header for n bytes of extension headers and payload,
+// which have to follow. It panics if an address is the zero Addr.
 func AppendIPv6(b []byte, h *IPv6Header, n int) []byte {
 	be := binary.BigEndian
 	b = be.AppendUint32(b, 6<<28|uint32(h.TrafficClass)<<20|h.FlowLabel&0xfffff)
@@ -67,7 +67,8 @@ func (h IPv6) FlowLabel() uint32 { return binary.BigEndian.Uint32(h) & 0xfffff }
 // PayloadLen returns the length of extension headers and payload, in bytes.
 func (h IPv6) PayloadLen() int { return int(binary.BigEndian.Uint16(h[4:])) }
 
-// NextHeader says what follows this header: see Upper for what follows them all.
+// NextHeader says what follows this header: see Upper for what follows them
+// all.
 func (h IPv6) NextHeader() Protocol { return Protocol(h[6]) }
 
 // HopLimit returns how many more routers may pass the packet on.
@@ -85,13 +86,14 @@ func (h IPv6) Payload() []byte { return h[IPv6Len:] }
 // Header returns this header alone.
 func (h IPv6) Header() []byte { return h[:IPv6Len] }
 
-// PseudoSum returns the sum of the pseudo-header for n bytes of protocol p, which
-// the extension headers, if any, are followed by.
+// PseudoSum returns the sum of the pseudo-header for n bytes of protocol p,
+// which the extension headers, if any, are followed by.
 func (h IPv6) PseudoSum(p Protocol, n int) Sum {
 	return pseudoSum(Sum(0).Add(h[8:IPv6Len]), p, n)
 }
 
-// SetPayloadLen sets the length of what follows this header. It does not change len(h).
+// SetPayloadLen sets the length of what follows this header. It does not change
+// len(h).
 func (h IPv6) SetPayloadLen(n int) { binary.BigEndian.PutUint16(h[4:], uint16(n)) }
 
 // DecrementHopLimit takes one from the hop limit, which must not be 0.
@@ -122,8 +124,8 @@ func (h IPv6) append(b []byte) []byte {
 	return appendUpper(b, e.Protocol(), e.Payload())
 }
 
-// SolicitedNode returns the multicast address that a's owner is asked at (RFC 4291,
-// Section 2.7.1). It panics if a is the zero Addr.
+// SolicitedNode returns the multicast address that a's owner is asked at (RFC
+// 4291, Section 2.7.1). It panics if a is the zero Addr.
 func SolicitedNode(a netip.Addr) netip.Addr {
 	x := a.As16()
 	return netip.AddrFrom16([16]byte{0: 0xff, 1: 0x02, 11: 1, 12: 0xff, 13: x[13], 14: x[14], 15: x[15]})

@@ -2,11 +2,13 @@ package wire
 
 import "encoding/binary"
 
-// MaxExtensions is how many extension headers are read before a packet is refused.
-// Each kind has a reason to occur once, destination options twice (RFC 8200, Section 4.1).
+// MaxExtensions is how many extension headers are read before a packet is
+// refused. Each kind has a reason to occur once, destination options twice (RFC
+// 8200, Section 4.1).
 const MaxExtensions = 8
 
-// Extensions walks the extension headers of an IPv6 packet. It allocates nothing. Its use:
+// Extensions walks the extension headers of an IPv6 packet. It allocates
+// nothing. Its use:
 //
 //	e := h.Extensions()
 //	for e.Next() {
@@ -14,8 +16,8 @@ const MaxExtensions = 8
 //	}
 //	// e.Err(), then e.Protocol() and e.Payload()
 //
-// The walk ends before the first header that is not an extension header, or after a
-// fragment header with which the packet is not whole.
+// The walk ends before the first header that is not an extension header, or
+// after a fragment header with which the packet is not whole.
 type Extensions struct {
 	packet   []byte
 	at, next int // where the current header begins, and what follows it
@@ -96,15 +98,15 @@ func (e *Extensions) Offset() int { return e.at }
 // Protocol says what follows the current header.
 func (e *Extensions) Protocol() Protocol { return Protocol(e.packet[e.field]) }
 
-// ProtocolOffset returns where in the packet Protocol was read: what an ICMPv6 parameter problem
-// points to if nobody knows that protocol.
+// ProtocolOffset returns where in the packet Protocol was read: what an ICMPv6
+// parameter problem points to if nobody knows that protocol.
 func (e *Extensions) ProtocolOffset() int { return e.field }
 
 // Payload returns what follows the current header.
 func (e *Extensions) Payload() []byte { return e.packet[e.next:] }
 
-// Err returns the Fault that ended the walk, or nil. Protocol and Payload are then
-// of the header that is at fault.
+// Err returns the Fault that ended the walk, or nil. Protocol and Payload are
+// then of the header that is at fault.
 func (e *Extensions) Err() error {
 	if e.fault != 0 {
 		return e.fault
@@ -120,9 +122,10 @@ func (e *Extensions) Fragment() (IPv6Fragment, bool) {
 	return e.Bytes(), true
 }
 
-// Routing returns the type of the current header and how many addresses the packet has still to visit, if it
-// is a routing header. A host that knows no type ignores one that is finished and refuses any
-// other (RFC 8200, Section 4.4).
+// Routing returns the type of the current header and how many addresses the
+// packet has still to visit, if it is a routing header. A host that knows no
+// type ignores one that is finished and refuses any other (RFC 8200, Section
+// 4.4).
 func (e *Extensions) Routing() (typ, left uint8, ok bool) {
 	if e.kind != ProtoRouting || e.count == 0 {
 		return 0, 0, false
@@ -131,8 +134,8 @@ func (e *Extensions) Routing() (typ, left uint8, ok bool) {
 	return b[2], b[3], true
 }
 
-// Upper walks all extension headers and returns what is behind them. The payload of a fragment is
-// a piece of one.
+// Upper walks all extension headers and returns what is behind them. The
+// payload of a fragment is a piece of one.
 func (h IPv6) Upper() (Protocol, []byte, error) {
 	e := h.Extensions()
 	for e.Next() {
@@ -140,13 +143,15 @@ func (h IPv6) Upper() (Protocol, []byte, error) {
 	return e.Protocol(), e.Payload(), e.Err()
 }
 
-// IPv6Fragment is a fragment header (RFC 8200, Section 4.5), as Extensions found it.
+// IPv6Fragment is a fragment header (RFC 8200, Section 4.5), as Extensions
+// found it.
 type IPv6Fragment []byte
 
 // IPv6FragmentLen is the length of a fragment header, in bytes.
 const IPv6FragmentLen = 8
 
-// AppendIPv6Fragment appends a fragment header. The offset is in bytes, a multiple of 8.
+// AppendIPv6Fragment appends a fragment header. The offset is in bytes, a
+// multiple of 8.
 func AppendIPv6Fragment(b []byte, next Protocol, offset int, more bool, id uint32) []byte {
 	v := uint16(offset) &^ 7
 	if more {
@@ -185,8 +190,8 @@ type IPv6Options struct {
 	bad      bool
 }
 
-// Options returns a walk over the current header's options. There are none if it is
-// of a kind that has none.
+// Options returns a walk over the current header's options. There are none if
+// it is of a kind that has none.
 func (e *Extensions) Options() IPv6Options {
 	if e.count == 0 || e.kind != ProtoHopByHop && e.kind != ProtoDestination {
 		return IPv6Options{}
@@ -200,7 +205,8 @@ const (
 	ipv6OptPadN = 1
 )
 
-// Next goes to the next option that says something and reports whether there is one.
+// Next goes to the next option that says something and reports whether there is
+// one.
 func (o *IPv6Options) Next() bool {
 	for !o.bad && o.next < len(o.header) {
 		o.at = o.next
@@ -227,13 +233,16 @@ func (o *IPv6Options) Type() uint8 { return o.header[o.at] }
 // Data returns what the current option holds, up to 255 bytes.
 func (o *IPv6Options) Data() []byte { return o.header[o.at+2 : o.next] }
 
-// Offset returns where in its header the current option begins, or the bad one after an error.
+// Offset returns where in its header the current option begins, or the bad one
+// after an error.
 func (o *IPv6Options) Offset() int { return o.at }
 
-// Action says what to do with a packet if the current option's type is not known.
+// Action says what to do with a packet if the current option's type is not
+// known.
 func (o *IPv6Options) Action() OptionAction { return OptionAction(o.Type() >> 6) }
 
-// Err returns ErrIPv6Option if the walk ended at an option that ends after its header.
+// Err returns ErrIPv6Option if the walk ended at an option that ends after its
+// header.
 func (o *IPv6Options) Err() error {
 	if o.bad {
 		return ErrIPv6Option
@@ -241,8 +250,8 @@ func (o *IPv6Options) Err() error {
 	return nil
 }
 
-// An OptionAction is what an IPv6 node does with a packet with an option that it
-// does not know (RFC 8200, Section 4.2).
+// An OptionAction is what an IPv6 node does with a packet with an option that
+// it does not know (RFC 8200, Section 4.2).
 type OptionAction uint8
 
 // The actions, in the order of their bits.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"log/slog"
 	"net/netip"
 	"strconv"
 )
@@ -19,8 +20,8 @@ func (e MACError) Error() string {
 	return "hardware address " + strconv.Quote(string(e)) + " is not six pairs of hexadecimal digits"
 }
 
-// ParseMAC reads six pairs of hexadecimal digits of either case, all separated by ':' or all by
-// '-': "02:00:5e:10:00:01". Its error is a MACError.
+// ParseMAC reads six pairs of hexadecimal digits of either case, all separated
+// by ':' or all by '-': "02:00:5e:10:00:01". Its error is a MACError.
 func ParseMAC(s string) (MAC, error) {
 	var m MAC
 	if len(s) != 17 || s[2] != ':' && s[2] != '-' {
@@ -64,6 +65,9 @@ func (m MAC) append(b []byte) []byte {
 // AppendText appends what String returns. The error is nil.
 func (m MAC) AppendText(b []byte) ([]byte, error) { return m.append(b), nil }
 
+// LogValue is what String returns.
+func (m MAC) LogValue() slog.Value { return slog.StringValue(m.String()) }
+
 // MarshalText returns what String returns. The error is nil.
 func (m MAC) MarshalText() ([]byte, error) { return m.AppendText(nil) }
 
@@ -77,16 +81,16 @@ func (m *MAC) UnmarshalText(text []byte) (err error) {
 // m is not local.
 func (m MAC) OUI() [3]byte { return [3]byte(m[:3]) }
 
-// IsLocal reports whether somebody other than a vendor made m up: its local bit is set (IEEE
-// 802, Section 8).
+// IsLocal reports whether somebody other than a vendor made m up: its local bit
+// is set (IEEE 802, Section 8).
 func (m MAC) IsLocal() bool { return m[0]&0x02 != 0 }
 
-// IsGroup reports whether m stands for a group of machines: a multicast
-// address or Broadcast. No frame comes from one.
+// IsGroup reports whether m stands for a group of machines: a multicast address
+// or Broadcast. No frame comes from one.
 func (m MAC) IsGroup() bool { return m[0]&0x01 != 0 }
 
-// InterfaceID returns the modified EUI-64 interface identifier that is made of m
-// (RFC 4291, Appendix A): ff:fe in the middle, the local bit inverted.
+// InterfaceID returns the modified EUI-64 interface identifier that is made of
+// m (RFC 4291, Appendix A): ff:fe in the middle, the local bit inverted.
 func (m MAC) InterfaceID() [8]byte {
 	return [8]byte{m[0] ^ 0x02, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}
 }

@@ -34,6 +34,7 @@ func TestRefusesWhatIsNoHardwareAddress(t *testing.T) {
 			t.Errorf("%q: %v, %v", s, m, err)
 		}
 	}
+	equal(t, "text", wire.MACError("x\x1b").Error(), `hardware address "x\x1b" is not six pairs of hexadecimal digits`)
 }
 
 func TestHardwareAddressGoesThroughJSON(t *testing.T) {

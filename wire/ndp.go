@@ -6,10 +6,11 @@ import (
 )
 
 // Messages of Neighbor Discovery (RFC 4861). Each view is made of an ICMPv6
-// message of its type by a Parse function that checks the code, the length and the length
-// of every option. What also makes a message valid, the hop limit of 255, the checksum and the
-// addresses of the packet, is for the host to check (Sections 6.1, 7.1 and 8.1).
-// They are described as the ICMPv6 messages that they are.
+// message of its type by a Parse function that checks the code, the length and
+// the length of every option. What also makes a message valid, the hop limit of
+// 255, the checksum and the addresses of the packet, is for the host to check
+// (Sections 6.1, 7.1 and 8.1). They are described as the ICMPv6 messages that
+// they are.
 type (
 	// RouterSolicit asks routers to say that they are there.
 	RouterSolicit []byte
@@ -23,7 +24,8 @@ type (
 	Redirect []byte
 )
 
-// NDPHopLimit is the hop limit of all these messages. A message with another has come from another link.
+// NDPHopLimit is the hop limit of all these messages. A message with another
+// has come from another link.
 const NDPHopLimit = 255
 
 const (
@@ -63,7 +65,8 @@ func ParseRedirect(m ICMPv6) (Redirect, error) {
 	return Redirect(m), err
 }
 
-// checkNDP checks a message whose options begin after n bytes, and returns it if it is good.
+// checkNDP checks a message whose options begin after n bytes, and returns it
+// if it is good.
 func checkNDP(m ICMPv6, n int) (ICMPv6, error) {
 	if len(m) < n {
 		return nil, ErrNDPShort
@@ -80,8 +83,8 @@ func checkNDP(m ICMPv6, n int) (ICMPv6, error) {
 	return m, nil
 }
 
-// checkTarget is checkNDP for a message with a target: "The Target Address is not a
-// multicast address" (RFC 4861, Sections 7.1.1 and 7.1.2).
+// checkTarget is checkNDP for a message with a target: "The Target Address is
+// not a multicast address" (RFC 4861, Sections 7.1.1 and 7.1.2).
 func checkTarget(m ICMPv6, n int) (ICMPv6, error) {
 	m, err := checkNDP(m, n)
 	if err == nil && m[8] == 0xff {
@@ -93,8 +96,8 @@ func checkTarget(m ICMPv6, n int) (ICMPv6, error) {
 // Options walks the options.
 func (m RouterSolicit) Options() NDPOptions { return NDPOptions{rest: m[routerSolicitLen:]} }
 
-// HopLimit returns the hop limit that hosts should send with, or 0 if the router does
-// not say.
+// HopLimit returns the hop limit that hosts should send with, or 0 if the
+// router does not say.
 func (m RouterAdvert) HopLimit() uint8 { return m[4] }
 
 // Managed reports whether DHCPv6 gives addresses out.
@@ -108,15 +111,16 @@ const (
 	flagOther   = 0x40
 )
 
-// Lifetime returns for how many seconds the sender is a default router: 0 if it is none.
+// Lifetime returns for how many seconds the sender is a default router: 0 if it
+// is none.
 func (m RouterAdvert) Lifetime() uint16 { return binary.BigEndian.Uint16(m[6:]) }
 
-// ReachableTime returns for how many milliseconds a neighbour is taken for reachable, or 0 if the
-// router does not say.
+// ReachableTime returns for how many milliseconds a neighbour is taken for
+// reachable, or 0 if the router does not say.
 func (m RouterAdvert) ReachableTime() uint32 { return binary.BigEndian.Uint32(m[8:]) }
 
-// RetransTimer returns how many milliseconds lie between solicitations, or 0 if the router does not
-// say.
+// RetransTimer returns how many milliseconds lie between solicitations, or 0 if
+// the router does not say.
 func (m RouterAdvert) RetransTimer() uint32 { return binary.BigEndian.Uint32(m[12:]) }
 
 // Options walks the options.
@@ -158,8 +162,8 @@ const (
 	allNeighborFlags = NeighborRouter | NeighborSolicited | NeighborOverride
 )
 
-// AppendRouterSolicit appends a message without options, as do the others here. Options may
-// follow; then ICMPv6.FillChecksum.
+// AppendRouterSolicit appends a message without options, as do the others here.
+// Options may follow; then ICMPv6.FillChecksum.
 func AppendRouterSolicit(b []byte) []byte {
 	return AppendICMPv6(b, ICMPv6RouterSolicit, 0, 0, nil)
 }
@@ -192,13 +196,14 @@ func AppendNeighborSolicit(b []byte, target netip.Addr) []byte {
 	return append16(AppendICMPv6(b, ICMPv6NeighborSolicit, 0, 0, nil), target)
 }
 
-// AppendNeighborAdvert appends an answer about target. Its hardware address goes into an
-// option.
+// AppendNeighborAdvert appends an answer about target. Its hardware address
+// goes into an option.
 func AppendNeighborAdvert(b []byte, f NeighborFlags, target netip.Addr) []byte {
 	return append16(AppendICMPv6(b, ICMPv6NeighborAdvert, 0, uint32(f)<<24, nil), target)
 }
 
-// AppendRedirect appends a router's word that target is the better first hop to dst.
+// AppendRedirect appends a router's word that target is the better first hop to
+// dst.
 func AppendRedirect(b []byte, target, dst netip.Addr) []byte {
 	b = append16(AppendICMPv6(b, ICMPv6Redirect, 0, 0, nil), target)
 	return append16(b, dst)

@@ -24,8 +24,8 @@ const (
 // InfiniteLifetime is the number of seconds that stands for ever.
 const InfiniteLifetime = 0xffffffff
 
-// NDPOptions walks the options of a message of Neighbor Discovery. It allocates nothing.
-// The message's Parse function has found all their lengths good.
+// NDPOptions walks the options of a message of Neighbor Discovery. It allocates
+// nothing. The message's Parse function has found all their lengths good.
 type NDPOptions struct{ rest, option []byte }
 
 // Next goes to the next option and reports whether there is one.
@@ -47,9 +47,9 @@ func (o *NDPOptions) Type() NDPOptionType { return NDPOptionType(o.option[0]) }
 // Bytes returns the whole of the current option, of at least 8 bytes.
 func (o *NDPOptions) Bytes() []byte { return o.option }
 
-// LinkAddr returns the hardware address of a source or target link-layer address option. It
-// reports false if the current option is no such option of Ethernet's length, as do the other readers
-// for theirs.
+// LinkAddr returns the hardware address of a source or target link-layer
+// address option. It reports false if the current option is no such option of
+// Ethernet's length, as do the other readers for theirs.
 func (o *NDPOptions) LinkAddr() (MAC, bool) {
 	if t := o.Type(); t != NDPSourceLinkAddr && t != NDPTargetLinkAddr || len(o.option) != 8 {
 		return MAC{}, false
@@ -57,7 +57,8 @@ func (o *NDPOptions) LinkAddr() (MAC, bool) {
 	return MAC(o.option[2:8]), true
 }
 
-// PrefixInfo is what a prefix information option says (RFC 4861, Section 4.6.2).
+// PrefixInfo is what a prefix information option says (RFC 4861, Section
+// 4.6.2).
 type PrefixInfo struct {
 	Prefix     netip.Prefix // masked
 	OnLink     bool         // addresses of the prefix are on the link
@@ -94,8 +95,8 @@ func (o *NDPOptions) MTU() (uint32, bool) {
 	return binary.BigEndian.Uint32(o.option[4:]), true
 }
 
-// DNSLifetime returns for how many seconds, or InfiniteLifetime, the servers or domains of an RDNSS or
-// DNSSL option may be used.
+// DNSLifetime returns for how many seconds, or InfiniteLifetime, the servers or
+// domains of an RDNSS or DNSSL option may be used.
 func (o *NDPOptions) DNSLifetime() (uint32, bool) {
 	if t := o.Type(); t != NDPRDNSS && t != NDPDNSSL {
 		return 0, false
@@ -103,7 +104,8 @@ func (o *NDPOptions) DNSLifetime() (uint32, bool) {
 	return binary.BigEndian.Uint32(o.option[4:]), true
 }
 
-// AppendServers appends the addresses of an RDNSS option, of which there are up to 127.
+// AppendServers appends the addresses of an RDNSS option, of which there are up
+// to 127.
 func (o *NDPOptions) AppendServers(to []netip.Addr) ([]netip.Addr, bool) {
 	if o.Type() != NDPRDNSS || len(o.option)%16 != 8 {
 		return to, false
@@ -114,8 +116,9 @@ func (o *NDPOptions) AppendServers(to []netip.Addr) ([]netip.Addr, bool) {
 	return to, true
 }
 
-// AppendDomains appends the search domains of a DNSSL option, without a point at
-// the end. It takes none if one is malformed. What a label consists of is not checked.
+// AppendDomains appends the search domains of a DNSSL option, without a point
+// at the end. It takes none if one is malformed. What a label consists of is
+// not checked.
 func (o *NDPOptions) AppendDomains(to []string) ([]string, bool) {
 	if o.Type() != NDPDNSSL {
 		return to, false
@@ -137,8 +140,8 @@ const (
 	maxDomain = 255 // the same, as it lies on the wire
 )
 
-// readDomain reads a name that is not compressed and returns how many bytes it took: 0 if
-// it is malformed.
+// readDomain reads a name that is not compressed and returns how many bytes it
+// took: 0 if it is malformed.
 func readDomain(b []byte) (name string, n int) {
 	var text []byte
 	for n < len(b) && n < maxDomain && b[n] != 0 {
@@ -158,8 +161,8 @@ func readDomain(b []byte) (name string, n int) {
 	return string(text), n + 1
 }
 
-// AppendLinkAddr appends an option that tells a hardware address: t is NDPSourceLinkAddr
-// or NDPTargetLinkAddr.
+// AppendLinkAddr appends an option that tells a hardware address: t is
+// NDPSourceLinkAddr or NDPTargetLinkAddr.
 func AppendLinkAddr(b []byte, t NDPOptionType, m MAC) []byte {
 	return append(append(b, byte(t), 1), m[:]...)
 }
@@ -184,16 +187,16 @@ func AppendMTU(b []byte, mtu uint32) []byte {
 	return binary.BigEndian.AppendUint32(append(b, byte(NDPMTU), 1, 0, 0), mtu)
 }
 
-// AppendRedirected appends an option with the beginning of the packet that was redirected, cut to a
-// multiple of 8 bytes.
+// AppendRedirected appends an option with the beginning of the packet that was
+// redirected, cut to a multiple of 8 bytes.
 func AppendRedirected(b, packet []byte) []byte {
 	n := min(len(packet)/8, 254)
 	b = append(b, byte(NDPRedirected), byte(1+n), 0, 0, 0, 0, 0, 0)
 	return append(b, packet[:n*8]...)
 }
 
-// AppendRDNSS appends an option with up to 127 name servers, for a number of seconds or
-// InfiniteLifetime.
+// AppendRDNSS appends an option with up to 127 name servers, for a number of
+// seconds or InfiniteLifetime.
 func AppendRDNSS(b []byte, lifetime uint32, servers ...netip.Addr) []byte {
 	b = append(b, byte(NDPRDNSS), byte(1+2*len(servers)), 0, 0)
 	b = binary.BigEndian.AppendUint32(b, lifetime)
@@ -206,12 +209,13 @@ func AppendRDNSS(b []byte, lifetime uint32, servers ...netip.Addr) []byte {
 // ErrDomain is the error about a domain name that the wire has no form for.
 var ErrDomain = errors.New("domain name with an empty or too long part")
 
-// maxDNSSL is how long an option's list of domains can be: its length is a byte, in units of 8.
+// maxDNSSL is how long an option's list of domains can be: its length is a
+// byte, in units of 8.
 const maxDNSSL = 254 * 8
 
 // AppendDNSSL appends an option with search domains, for a number of seconds or
-// InfiniteLifetime. A point at a domain's end is ignored. The error is ErrDomain, also if they
-// are more than 2,032 bytes together.
+// InfiniteLifetime. A point at a domain's end is ignored. The error is
+// ErrDomain, also if they are more than 2,032 bytes together.
 func AppendDNSSL(b []byte, lifetime uint32, domains ...string) ([]byte, error) {
 	start := len(b)
 	b = append(b, byte(NDPDNSSL), 0, 0, 0)

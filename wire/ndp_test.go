@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"bytes"
+	"fmt"
 	"net/netip"
 	"slices"
 	"strings"
@@ -259,6 +260,9 @@ func TestOptionsOfAnotherKindOrLengthAreNotRead(t *testing.T) {
 		if mac || mtu || info || dns || search || servers != nil || len(domains) != 0 {
 			t.Errorf("%s: read as %v %v %v %v %v", what, mac, mtu, info, servers, domains)
 		}
+		m := wire.ICMPv6(append(wire.AppendRouterAdvert(nil, new(wire.RouterAdvertHeader)), b...))
+		want := fmt.Sprintf("icmp6 router advert hop 0 lifetime 0 <option %d len %d>", b[0], len(b)-2)
+		equal(t, what+": text", m.String(), want)
 	}
 }
 

@@ -1,7 +1,7 @@
 package wire
 
-// Options walks the options of an IPv4 or TCP header, which have one form:
-// a kind, and for all but two kinds a length and data (RFC 791, Section 3.1; RFC
+// Options walks the options of an IPv4 or TCP header, which have one form: a
+// kind, and for all but two kinds a length and data (RFC 791, Section 3.1; RFC
 // 9293, Section 3.1). It allocates nothing. Its use:
 //
 //	for o := t.Options(); o.Next(); {
@@ -26,7 +26,8 @@ const (
 	optNone = 1
 )
 
-// Next goes to the next option that says something and reports whether there is one.
+// Next goes to the next option that says something and reports whether there is
+// one.
 func (o *Options) Next() bool {
 	for !o.bad && o.next < len(o.all) {
 		o.at = o.next
@@ -57,17 +58,19 @@ func (o *Options) take() bool {
 // Kind returns the kind of the current option.
 func (o *Options) Kind() uint8 { return o.all[o.at] }
 
-// Data returns what the current option holds after its kind and length, up to 38 bytes.
+// Data returns what the current option holds after its kind and length, up to
+// 38 bytes.
 func (o *Options) Data() []byte { return o.all[o.at+2 : o.next] }
 
 // Bytes returns the whole of the current option.
 func (o *Options) Bytes() []byte { return o.all[o.at:o.next] }
 
-// Offset returns where in the option area the current option begins, or the bad one
-// after an error.
+// Offset returns where in the option area the current option begins, or the bad
+// one after an error.
 func (o *Options) Offset() int { return o.at }
 
-// Err returns ErrIPv4Option or ErrTCPOption if the walk ended at an impossible length.
+// Err returns ErrIPv4Option or ErrTCPOption if the walk ended at an impossible
+// length.
 func (o *Options) Err() error {
 	if o.bad {
 		return o.fault

@@ -5,8 +5,8 @@ import "strconv"
 // An EtherType says what an Ethernet frame carries.
 type EtherType uint16
 
-// Types that are known here. Below 0x0600 the field is a length in
-// the older framing of IEEE 802.3, which carries nothing that we speak.
+// Types that are known here. Below 0x0600 the field is a length in the older
+// framing of IEEE 802.3, which carries nothing that we speak.
 const (
 	TypeIPv4 EtherType = 0x0800
 	TypeARP  EtherType = 0x0806

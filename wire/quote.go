@@ -15,8 +15,9 @@ type Quote struct {
 	Head     []byte   // the first bytes of the transport header, at least quoteLen
 }
 
-// quoteLen is how much of a transport header an error quotes at least (RFC 792, and less than
-// RFC 4443 has): both ports and a TCP sequence number, or the identifier of an echo.
+// quoteLen is how much of a transport header an error quotes at least (RFC 792,
+// and less than RFC 4443 has): both ports and a TCP sequence number, or the
+// identifier of an echo.
 const quoteLen = 8
 
 // Ports returns the ports of a TCP or UDP header.
@@ -27,13 +28,14 @@ func (q *Quote) Ports() (src, dst uint16) {
 // Seq returns the sequence number of a TCP header.
 func (q *Quote) Seq() Seq { return Seq{binary.BigEndian.Uint32(q.Head[4:])} }
 
-// EchoID returns the identifier and the sequence number of an ICMP echo message.
+// EchoID returns the identifier and the sequence number of an ICMP echo
+// message.
 func (q *Quote) EchoID() (id, seq uint16) {
 	return binary.BigEndian.Uint16(q.Head[4:]), binary.BigEndian.Uint16(q.Head[6:])
 }
 
-// parseQuote4 reads a packet that may be cut off anywhere after the first quoteLen
-// bytes of its transport header.
+// parseQuote4 reads a packet that may be cut off anywhere after the first
+// quoteLen bytes of its transport header.
 func parseQuote4(b []byte) (Quote, error) {
 	h, err := parseIPv4Header(b)
 	if err != nil {
@@ -65,7 +67,8 @@ func parseQuote6(b []byte) (Quote, error) {
 	return q, nil
 }
 
-// appendQuote describes what an error is about: " about 10.0.0.1 > 10.0.0.2 udp 5 > 6".
+// appendQuote describes what an error is about: " about 10.0.0.1 > 10.0.0.2 udp
+// 5 > 6".
 func appendQuote(b []byte, q Quote, err error) []byte {
 	if err != nil {
 		return append(b, " about an unknown packet"...)

@@ -3,7 +3,9 @@ package wire_test
 import (
 	"math"
 	"math/rand/v2"
+	"reflect"
 	"testing"
+	"unsafe"
 
 	"landline/wire"
 )
@@ -32,6 +34,12 @@ func TestSequenceNumbersGoRound(t *testing.T) {
 		equal(t, "number", b.Uint32(), c.b)
 	}
 	equal(t, "text", wire.SeqOf(math.MaxUint32).String(), "4294967295")
+}
+
+// A defined type of numbers would have <, and somebody would use it.
+func TestSequenceNumbersHaveNoOrderOfTheLanguage(t *testing.T) {
+	equal(t, "kind", reflect.TypeFor[wire.Seq]().Kind(), reflect.Struct)
+	equal(t, "size", unsafe.Sizeof(wire.Seq{}), 4)
 }
 
 func TestWithinIsHalfOpen(t *testing.T) {

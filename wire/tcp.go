@@ -12,8 +12,8 @@ const (
 // TCP is a TCP header and its payload, as checked by ParseTCP (RFC 9293).
 type TCP []byte
 
-// ParseTCP checks b's length and the data offset. After it no accessor panics. Neither
-// the checksum nor the options are checked: see Verify and Options.
+// ParseTCP checks b's length and the data offset. After it no accessor panics.
+// Neither the checksum nor the options are checked: see Verify and Options.
 func ParseTCP(b []byte) (TCP, error) {
 	if len(b) < TCPLen {
 		return nil, ErrTCPShort
@@ -33,8 +33,9 @@ type TCPHeader struct {
 	Urgent           uint16
 }
 
-// AppendTCP appends a header with options of up to 40 bytes, which are padded to a
-// multiple of 4. Its checksum field is zero until SetChecksum or FillChecksum.
+// AppendTCP appends a header with options of up to 40 bytes, which are padded
+// to a multiple of 4. Its checksum field is zero until SetChecksum or
+// FillChecksum.
 func AppendTCP(b []byte, h *TCPHeader, options []byte) []byte {
 	start, be := len(b), binary.BigEndian
 	b = be.AppendUint16(b, h.SrcPort)
@@ -56,10 +57,12 @@ func (t TCP) SrcPort() uint16 { return binary.BigEndian.Uint16(t[0:]) }
 // DstPort returns the port that the segment goes to.
 func (t TCP) DstPort() uint16 { return binary.BigEndian.Uint16(t[2:]) }
 
-// Seq returns the number of the first byte of payload, or of SYN if there is one.
+// Seq returns the number of the first byte of payload, or of SYN if there is
+// one.
 func (t TCP) Seq() Seq { return Seq{binary.BigEndian.Uint32(t[4:])} }
 
-// Ack returns the number that the sender expects next. It means something only with FlagACK.
+// Ack returns the number that the sender expects next. It means something only
+// with FlagACK.
 func (t TCP) Ack() Seq { return Seq{binary.BigEndian.Uint32(t[8:])} }
 
 // HeaderLen returns the header's length with options, from 20 to 60 bytes.
@@ -68,8 +71,8 @@ func (t TCP) HeaderLen() int { return int(t[12]>>4) * 4 }
 // Flags returns the control bits.
 func (t TCP) Flags() TCPFlags { return TCPFlags(t[13]) }
 
-// Window returns the receive window, not scaled: shift it left by the scale agreed
-// on, except in a SYN (RFC 7323, Section 2.2).
+// Window returns the receive window, not scaled: shift it left by the scale
+// agreed on, except in a SYN (RFC 7323, Section 2.2).
 func (t TCP) Window() uint16 { return binary.BigEndian.Uint16(t[14:]) }
 
 // Checksum returns the checksum field.
@@ -89,8 +92,8 @@ func (t TCP) Payload() []byte { return t[t.HeaderLen():] }
 // Header returns the header alone, with its options.
 func (t TCP) Header() []byte { return t[:t.HeaderLen()] }
 
-// Len returns how many sequence numbers the segment takes: its payload, SYN and FIN
-// (SEG.LEN in RFC 9293, Section 3.4).
+// Len returns how many sequence numbers the segment takes: its payload, SYN and
+// FIN (SEG.LEN in RFC 9293, Section 3.4).
 func (t TCP) Len() int {
 	f := t.Flags()
 	return len(t) - t.HeaderLen() + int(f&FlagFIN) + int(f&FlagSYN)>>1
@@ -110,8 +113,8 @@ func (t TCP) FillChecksum(pseudo Sum) {
 	t.SetChecksum(pseudo.Add(t))
 }
 
-// SetChecksum sets the checksum to the complement of s, the sum of the pseudo-header, the
-// header with a zero in the checksum field, and the payload.
+// SetChecksum sets the checksum to the complement of s, the sum of the
+// pseudo-header, the header with a zero in the checksum field, and the payload.
 func (t TCP) SetChecksum(s Sum) { t.putChecksum(s.Checksum()) }
 
 // SetPartialChecksum leaves the rest of the checksum to the device.
@@ -146,8 +149,8 @@ func (f TCPFlags) Has(want TCPFlags) bool { return f&want == want }
 // tcpFlagLetters are the bits' letters, from the lowest bit up.
 const tcpFlagLetters = "FSRP.UEW"
 
-// String returns a letter for each bit that is set, a point for ACK: "S", "S.", "P.", "F.", "R", or
-// "none".
+// String returns a letter for each bit that is set, a point for ACK: "S", "S.",
+// "P.", "F.", "R", or "none".
 func (f TCPFlags) String() string { return string(f.append(nil)) }
 
 func (f TCPFlags) append(b []byte) []byte {
@@ -165,8 +168,8 @@ func (f TCPFlags) append(b []byte) []byte {
 	return b
 }
 
-// append describes the segment:
-// "tcp 40000 > 80 [S.] seq 1 ack 2 win 65535 <mss 1460, wscale 7> len 0".
+// append describes the segment: "tcp 40000 > 80 [S.] seq 1 ack 2 win 65535 <mss
+// 1460, wscale 7> len 0".
 func (t TCP) append(b []byte) []byte {
 	f := t.Flags()
 	b = appendPorts(b, "tcp", t.SrcPort(), t.DstPort())

@@ -16,16 +16,17 @@ const (
 )
 
 const (
-	// MaxWindowScale is the greatest shift of a window. "If a Window Scale option
-	// is received with a shift.cnt value larger than 14, the TCP SHOULD log the error
-	// but MUST use 14 instead of the specified value" (RFC 7323, Section 2.3).
+	// MaxWindowScale is the greatest shift of a window. "If a Window Scale
+	// option is received with a shift.cnt value larger than 14, the TCP SHOULD
+	// log the error but MUST use 14 instead of the specified value" (RFC 7323,
+	// Section 2.3).
 	MaxWindowScale = 14
 	// MaxSACKBlocks is how many blocks a header has room for.
 	MaxSACKBlocks = 4
 )
 
-// A SACKBlock is a run of bytes that has arrived: Start ≤ n < End. Whether it makes
-// sense is for the connection to judge.
+// A SACKBlock is a run of bytes that has arrived: Start ≤ n < End. Whether it
+// makes sense is for the connection to judge.
 type SACKBlock struct{ Start, End Seq }
 
 // TCPOptions are the options of one segment that are known here. The zero value
@@ -44,14 +45,16 @@ type TCPOptions struct {
 // SACKBlocks returns the blocks that are set.
 func (o *TCPOptions) SACKBlocks() []SACKBlock { return o.SACK[:o.SACKCount] }
 
-// timestampsOnly is how the option area of most segments begins: two no-operations, so that the
-// numbers are aligned, and a timestamps option (RFC 7323, Appendix A).
+// timestampsOnly is how the option area of most segments begins: two
+// no-operations, so that the numbers are aligned, and a timestamps option (RFC
+// 7323, Appendix A).
 const timestampsOnly = "\x01\x01\x08\x0a"
 
-// ReadOptions sets o to t's options. An option of a known kind with a length that is not that
-// kind's is stepped over like one of an unknown kind, and of an option that comes twice the
-// last counts. If the walk ends at an impossible length, o holds what came before
-// and the error is ErrTCPOption: the segment may be used nevertheless.
+// ReadOptions sets o to t's options. An option of a known kind with a length
+// that is not that kind's is stepped over like one of an unknown kind, and of
+// an option that comes twice the last counts. If the walk ends at an impossible
+// length, o holds what came before and the error is ErrTCPOption: the segment
+// may be used nevertheless.
 func (t TCP) ReadOptions(o *TCPOptions) error {
 	*o = TCPOptions{}
 	if t.HeaderLen() == TCPLen {
@@ -88,8 +91,8 @@ func (o *TCPOptions) readTimestamps(data []byte) {
 	o.TSVal, o.TSEcr = binary.BigEndian.Uint32(data), binary.BigEndian.Uint32(data[4:])
 }
 
-// isSACK reports whether data is one block or more, and nothing else. At most four
-// find room in a header.
+// isSACK reports whether data is one block or more, and nothing else. At most
+// four find room in a header.
 func isSACK(data []byte) bool { return len(data) > 0 && len(data)%8 == 0 }
 
 func (o *TCPOptions) readSACK(data []byte) {
@@ -108,8 +111,8 @@ func AppendMSS(b []byte, mss uint16) []byte {
 	return append(b, TCPOptMSS, 4, byte(mss>>8), byte(mss))
 }
 
-// AppendWindowScale appends a window scale option, of 3 bytes. The shift is at most
-// MaxWindowScale.
+// AppendWindowScale appends a window scale option, of 3 bytes. The shift is at
+// most MaxWindowScale.
 func AppendWindowScale(b []byte, shift uint8) []byte {
 	return append(b, TCPOptWindowScale, 3, shift)
 }
@@ -124,8 +127,8 @@ func AppendTimestamps(b []byte, val, ecr uint32) []byte {
 	return binary.BigEndian.AppendUint32(b, ecr)
 }
 
-// AppendSACK appends a SACK option of 2 bytes and 8 a block. There is room
-// for MaxSACKBlocks if there is no other option, and for three beside timestamps.
+// AppendSACK appends a SACK option of 2 bytes and 8 a block. There is room for
+// MaxSACKBlocks if there is no other option, and for three beside timestamps.
 func AppendSACK(b []byte, blocks ...SACKBlock) []byte {
 	b = append(b, TCPOptSACK, byte(2+8*len(blocks)))
 	for _, r := range blocks {
@@ -138,7 +141,8 @@ func AppendSACK(b []byte, blocks ...SACKBlock) []byte {
 // AppendNOP appends a no-operation of 1 byte, which aligns the option after it.
 func AppendNOP(b []byte) []byte { return append(b, optNone) }
 
-// appendOptions describes the options in their order: " <mss 1460, sackok, ts 7 0>".
+// appendOptions describes the options in their order: " <mss 1460, sackok, ts 7
+// 0>".
 func (t TCP) appendOptions(b []byte) []byte {
 	if t.HeaderLen() == TCPLen {
 		return b

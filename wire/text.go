@@ -6,8 +6,8 @@ import (
 )
 
 // Each view has one describer, append. What it writes is said in the package's
-// documentation; the methods below hand it to fmt, to slog and to whoever
-// wants it without an allocation.
+// documentation; the methods below hand it to fmt, to slog and to whoever wants
+// it without an allocation.
 
 type describer interface{ append(b []byte) []byte }
 
@@ -141,8 +141,8 @@ func (m IGMP) AppendText(b []byte) ([]byte, error) { return m.append(b), nil }
 // LogValue is what String returns.
 func (m IGMP) LogValue() slog.Value { return slog.StringValue(describe(m)) }
 
-// appendQuotable appends a name from the wire. Whatever could confuse a terminal or a
-// reader of the line is escaped.
+// appendQuotable appends a name from the wire. Whatever could confuse a
+// terminal or a reader of the line is escaped.
 func appendQuotable(b []byte, name string) []byte {
 	for _, c := range []byte(name) {
 		if c <= ' ' || c >= 0x7f || c == '\\' {

@@ -2,8 +2,8 @@ package wire_test
 
 import "landline/wire"
 
-// touch reads a frame as far as it goes and calls every accessor of every view that
-// a Parse function returned. It allocates nothing.
+// touch reads a frame as far as it goes and calls every accessor of every view
+// that a Parse function returned. It allocates nothing.
 func touch(b []byte) {
 	e, err := wire.ParseEthernet(b)
 	if err != nil {

@@ -8,8 +8,8 @@ const UDPLen = 8
 // UDP is a UDP header and its payload, as checked by ParseUDP (RFC 768).
 type UDP []byte
 
-// ParseUDP checks b's lengths and cuts what follows the datagram. After it no accessor
-// panics. The checksum is not checked: see Verify.
+// ParseUDP checks b's lengths and cuts what follows the datagram. After it no
+// accessor panics. The checksum is not checked: see Verify.
 func ParseUDP(b []byte) (UDP, error) {
 	if len(b) < UDPLen {
 		return nil, ErrUDPShort
@@ -21,8 +21,8 @@ func ParseUDP(b []byte) (UDP, error) {
 	return b[:n], nil
 }
 
-// AppendUDP appends a header for a payload of n bytes, at most 65,527, which has
-// to follow. Its checksum field is zero until SetChecksum or FillChecksum.
+// AppendUDP appends a header for a payload of n bytes, at most 65,527, which
+// has to follow. Its checksum field is zero until SetChecksum or FillChecksum.
 func AppendUDP(b []byte, src, dst uint16, n int) []byte {
 	be := binary.BigEndian
 	b = be.AppendUint16(b, src)
@@ -31,7 +31,8 @@ func AppendUDP(b []byte, src, dst uint16, n int) []byte {
 	return append(b, 0, 0)
 }
 
-// SrcPort returns the port that the datagram comes from, 0 if it wants no answer.
+// SrcPort returns the port that the datagram comes from, 0 if it wants no
+// answer.
 func (u UDP) SrcPort() uint16 { return binary.BigEndian.Uint16(u[0:]) }
 
 // DstPort returns the port that the datagram goes to.
@@ -50,8 +51,8 @@ func (u UDP) Payload() []byte { return u[UDPLen:] }
 func (u UDP) Header() []byte { return u[:UDPLen] }
 
 // Verify checks the checksum. It returns ErrUDPNoChecksum if there is none,
-// which is no fault over IPv4 (RFC 1122, Section 4.1.3.4) but one over IPv6 (RFC
-// 8200, Section 8.1).
+// which is no fault over IPv4 (RFC 1122, Section 4.1.3.4) but one over IPv6
+// (RFC 8200, Section 8.1).
 func (u UDP) Verify(pseudo Sum) error {
 	if u.Checksum() == 0 {
 		return ErrUDPNoChecksum
@@ -68,9 +69,9 @@ func (u UDP) FillChecksum(pseudo Sum) {
 	u.SetChecksum(pseudo.Add(u))
 }
 
-// SetChecksum sets the checksum to the complement of s, the sum of the pseudo-header, the
-// header with a zero in the checksum field, and the payload. "If the computed
-// checksum is zero, it is transmitted as all ones" (RFC 768).
+// SetChecksum sets the checksum to the complement of s, the sum of the
+// pseudo-header, the header with a zero in the checksum field, and the payload.
+// "If the computed checksum is zero, it is transmitted as all ones" (RFC 768).
 func (u UDP) SetChecksum(s Sum) {
 	c := s.Checksum()
 	if c == 0 {

@@ -2,8 +2,10 @@ package wire_test
 
 import (
 	"bytes"
+	"encoding"
 	"encoding/hex"
 	"fmt"
+	"log/slog"
 	"net/netip"
 	"slices"
 	"strings"
@@ -96,14 +98,36 @@ func TestFaultsHaveNamesOfTheirOwn(t *testing.T) {
 
 // All faces of a describer must say the same.
 func TestDescribersAgree(t *testing.T) {
-	frame := parsed(t, arpRequest, wire.ParseEthernet)
-	text, err := frame.AppendText([]byte("at 1s: "))
-	if err != nil {
-		t.Fatal(err)
+	type view interface {
+		fmt.Stringer
+		encoding.TextAppender
+		slog.LogValuer
 	}
-	equal(t, "AppendText", string(text), "at 1s: "+frame.String())
-	equal(t, "LogValue", frame.LogValue().String(), frame.String())
-	equal(t, "fmt", fmt.Sprint(frame), frame.String())
+	for _, v := range []view{
+		wire.Ethernet(arpRequest), wire.ARP(arpRequest[18:]), wire.IPv4(ipv4UDP[:31]), wire.IPv6(ipv6Report),
+		wire.UDP(ipv4UDP[20:31]), wire.TCP(tcpSYN), wire.ICMPv4(fragmentationNeeded), wire.ICMPv6(tooBig),
+		wire.IGMP(igmpReport), mac1,
+	} {
+		text, err := v.AppendText([]byte("at 1s: "))
+		if err != nil {
+			t.Errorf("%v: %v", v, err)
+		}
+		equal(t, "AppendText", string(text), "at 1s: "+v.String())
+		equal(t, "LogValue", v.LogValue().String(), v.String())
+		equal(t, "fmt", fmt.Sprint(v), v.String())
+	}
+}
+
+func TestNumbersHaveNames(t *testing.T) {
+	for v, want := range map[fmt.Stringer]string{
+		wire.TypeIPv4: "ip4", wire.TypeIPv6: "ip6", wire.TypeARP: "arp", wire.TypeVLAN: "vlan", wire.TypeQinQ: "vlan",
+		wire.EtherType(0x88cc): "0x88cc",
+		wire.ProtoHopByHop:     "hopbyhop", wire.ProtoICMP: "icmp", wire.ProtoIGMP: "igmp", wire.ProtoTCP: "tcp",
+		wire.ProtoUDP: "udp", wire.ProtoRouting: "routing", wire.ProtoFragment: "fragment", wire.ProtoICMPv6: "icmp6",
+		wire.ProtoNone: "none", wire.ProtoDestination: "destination", wire.Protocol(89): "proto 89",
+	} {
+		equal(t, want, v.String(), want)
+	}
 }
 
 func addr(s string) netip.Addr { return netip.MustParseAddr(s) }
