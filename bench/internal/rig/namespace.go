@@ -87,8 +87,10 @@ func (r *Rig) About() string {
 		where = fmt.Sprintf("not as root, so on the machine's own loopback (%s) and with the user's login shell", strings.TrimSpace(string(cc)))
 	}
 	kernel, _ := os.ReadFile("/proc/sys/kernel/osrelease")
-	return fmt.Sprintf("Linux %s, %d processors, %s; %s; %s.", strings.TrimSpace(string(kernel)),
-		runtime.NumCPU(), r.version("ssh -V"), r.version("rsync --version"), where)
+	load, _ := os.ReadFile("/proc/loadavg")
+	minute, _, _ := strings.Cut(string(load), " ")
+	return fmt.Sprintf("Linux %s, %d processors, load average %s; %s; %s; %s.", strings.TrimSpace(string(kernel)),
+		runtime.NumCPU(), minute, r.version("ssh -V"), r.version("rsync --version"), where)
 }
 
 func (r *Rig) version(line string) string {
