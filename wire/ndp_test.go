@@ -296,6 +296,19 @@ func TestDomainsThatFitAreTakenBack(t *testing.T) {
 	}
 }
 
+// 255 bytes are the most, with the zero at the end (RFC 1035, Section 2.3.4).
+func TestRefusesTooLongDomainFromTheWire(t *testing.T) {
+	label := []byte("\x07abcdefg")
+	b := append([]byte{31, 33, 0, 0, 0, 0, 0, 0}, bytes.Repeat(label, 31)...)
+	longest := append(slices.Clone(b), "\x05abcde\x00\x00"...)
+	o := options(t, longest...)
+	_, ok := o.AppendDomains(nil)
+	equal(t, "255 bytes", ok, true)
+	o = options(t, append(b, "\x06abcdef\x00"...)...)
+	_, ok = o.AppendDomains(nil)
+	equal(t, "256 bytes", ok, false)
+}
+
 func TestRefusesDomainsThatDoNotFit(t *testing.T) {
 	long := strings.Repeat("abcdefg.", 31) + "abcdef"
 	for _, domains := range [][]string{
