@@ -265,13 +265,14 @@ func TestEndedContextStartsNothing(t *testing.T) {
 	l := newLine(t)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	r, err := l.Run(ctx, sh("touch started"))
+	cmd := sh("exit 3")
+	cmd.Job = NewJobID()
+	r, err := l.Run(ctx, cmd)
 	if r.Reason != Cancelled || err != nil {
 		t.Errorf("%+v, %v", r, err)
 	}
-	l.run(t, sh("true")) // what was sent before has been acted on
-	if _, err := os.Stat(filepath.Join(l.home, "started")); err == nil {
-		t.Error("it was started")
+	if r, _, _ := l.run(t, cmd); r.Code != 3 { // a job that was asked for would be known
+		t.Errorf("afterwards: %+v", r)
 	}
 }
 
