@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"encoding/binary"
 	"errors"
 	"io"
 	"io/fs"
@@ -237,12 +238,19 @@ func putFile(t *testing.T, path string, content []byte, mode fs.FileMode) {
 	}
 }
 
-// noise is n bytes that depend on the seed.
+// noise is n bytes that depend on the seed, and differ from place to place.
 func noise(seed uint64, n int) []byte {
+	const block = 4096
 	var key [32]byte
-	key[0], key[1], key[2] = byte(seed), byte(seed>>8), byte(seed>>16)
+	binary.LittleEndian.PutUint64(key[:], seed)
 	b := make([]byte, n)
-	_, _ = rand.NewChaCha8(key).Read(b)
+	_, _ = rand.NewChaCha8(key).Read(b[:min(n, block)])
+	for at := block; at < n; at += block {
+		copy(b[at:], b[:block])
+		if n-at >= 8 {
+			binary.LittleEndian.PutUint64(b[at:], uint64(at)*0x9e3779b97f4a7c15)
+		}
+	}
 	return b
 }
 

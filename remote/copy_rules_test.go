@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 
 	"landline/frame"
@@ -13,7 +14,8 @@ import (
 
 // A script is a row of records or replies made by hand.
 type script struct {
-	box outbox
+	box  outbox
+	last *script // what comes when the other side is done
 }
 
 func newScript() *script { return &script{} }
@@ -205,57 +207,81 @@ func TestWhatIsOwedHasABound(t *testing.T) {
 	}
 }
 
+// forget makes the sink forget its open folders, as if there had been too many,
+// after something was put in the place of one.
+func (k *sink) forgetFolders(t *testing.T, put error) {
+	t.Helper()
+	if put != nil {
+		t.Fatal(put)
+	}
+	for _, p := range k.tree.places.open {
+		p.dir = nil
+	}
+	k.tree.places.open = nil
+}
+
 func TestALinkPutInMidwayIsNotFollowed(t *testing.T) {
-	to, outside := t.TempDir(), t.TempDir()
-	s := newScript().dir(1, "a").file(2, "a/x", 1).content(2, "x").dir(3, "a/b").file(4, "a/b/y", 1).
-		leave(3).leave(1).done()
-	k := &sink{dest: to}
-	k.fault = func(op string) error {
-		if op == "time" { // the first file is there: its directory becomes a link
-			k.fault = nil
-			k.tree.places.closeAll()
-			for _, err := range []error{os.Rename(to+"/a", to+"/moved"), os.Symlink(outside, to+"/a")} {
-				if err != nil {
-					t.Fatal(err)
-				}
+	for _, at := range []string{"before it is opened", "after"} {
+		to, outside := t.TempDir(), t.TempDir()
+		s := newScript().dir(1, "a").file(2, "a/x", 1)
+		if at == "after" {
+			s.content(2, "x")
+		}
+		s.dir(3, "a/b").file(4, "a/b/y", 1)
+		if at != "after" {
+			s.content(2, "x")
+		}
+		s.leave(3).leave(1).done()
+		k := &sink{dest: to}
+		swap := func(now bool) {
+			if now {
+				k.forgetFolders(t, errors.Join(os.Rename(to+"/a", to+"/moved"), os.Symlink(outside, to+"/a")))
 			}
 		}
-		return nil
-	}
-	_, r, err := s.play(t, k)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if r.Files != 0 || r.Failed == 0 {
-		t.Errorf("the account is %+v", r)
-	}
-	if d, _ := os.ReadDir(outside); len(d) != 0 {
-		t.Errorf("something was written through the link: %v", d)
+		entries, creates := 0, 0
+		k.progress = func(CopyProgress) {
+			entries++
+			swap(at != "after" && entries == 1)
+		}
+		k.fault = func(op string) error {
+			if op == "time" {
+				creates++
+				swap(at == "after" && creates == 1)
+			}
+			return nil
+		}
+		_, r, err := s.play(t, k)
+		if err != nil || r.Failed == 0 {
+			t.Errorf("%s: the account is %+v, %v", at, r, err)
+		}
+		if d, _ := os.ReadDir(outside); len(d) != 0 {
+			t.Errorf("%s: something was written through the link: %v", at, d)
+		}
 	}
 }
 
-func TestAnotherDirectoryPutInMidwayIsNotFilled(t *testing.T) {
+func TestAnotherDirectoryPutInMidwayIsNotTouched(t *testing.T) {
 	to := t.TempDir()
-	s := newScript().dir(1, "a").file(2, "a/x", 1).content(2, "x").leave(1).done()
+	s := newScript().dir(1, "a").file(2, "a/x", 1).content(2, "x").file(3, "a/y", 1).content(3, "y").leave(1).done()
 	k := &sink{dest: to}
+	creates := 0
 	k.fault = func(op string) error {
-		if op == "create" {
-			k.fault = nil
-			k.tree.places.closeAll()
-			for _, err := range []error{os.Rename(to+"/a", to+"/moved"), os.Mkdir(to+"/a", 0o755)} {
-				if err != nil {
-					t.Fatal(err)
-				}
+		if op == "time" {
+			if creates++; creates == 1 {
+				k.forgetFolders(t, errors.Join(os.Rename(to+"/a", to+"/moved"), os.Mkdir(to+"/a", 0o700)))
 			}
 		}
 		return nil
 	}
 	_, r, err := s.play(t, k)
-	if err != nil || r.Failed == 0 {
+	if err != nil || r.Failed != 2 {
 		t.Errorf("the account is %+v, %v", r, err)
 	}
 	if d, _ := os.ReadDir(to + "/a"); len(d) != 0 {
 		t.Errorf("the other directory holds %v", d)
+	}
+	if info, err := os.Stat(to + "/a"); err != nil || info.Mode().Perm() != 0o700 {
+		t.Errorf("the other directory became %v, %v", info.Mode(), err)
 	}
 }
 
@@ -321,6 +347,12 @@ func TestTimesFarFromOursAreKeptOrFail(t *testing.T) {
 	}
 }
 
+// then adds a reply to the source's done.
+func (s *script) then(members ...any) *script {
+	s.last = newScript().add("done", nil, members...)
+	return s
+}
+
 // hear lets a source of two files hear a script of replies.
 func (s *script) hear(t *testing.T) (string, CopyResult, error) {
 	t.Helper()
@@ -332,16 +364,24 @@ func (s *script) hear(t *testing.T) (string, CopyResult, error) {
 	}
 	src := &source{paths: []string{dir + "/a", dir + "/b"}}
 	replies, records := newCopyPipe(1<<16), newCopyPipe(1<<16)
-	// The replies come once the entries are out.
-	go func() {
+	await := func(what string, times int) {
 		records.mu.Lock()
-		for strings.Count(string(records.buf[:records.fill]), `"entry"`) < 2 {
+		defer records.mu.Unlock()
+		for strings.Count(string(records.buf[:records.fill]), what) < times {
 			records.moved.Wait()
 		}
-		records.mu.Unlock()
+	}
+	var teller sync.WaitGroup
+	teller.Go(func() {
+		await(`"entry"`, 2)
 		_, _ = replies.Write(s.box.buf)
+		if s.last != nil {
+			await(`{"kind":"done"}`, 1)
+			_, _ = replies.Write(s.last.box.buf)
+		}
 		replies.end(io.EOF)
-	}()
+	})
+	defer teller.Wait()
 	r, err := src.run(t.Context(), replies, records)
 	return headers(t, records.buf[:records.fill]), r, err
 }
@@ -360,6 +400,8 @@ func TestASourceRefusesWhatBreaksTheRules(t *testing.T) {
 		"a failure of nothing":             newScript().add("failed", nil, "n", 3, "error", "x"),
 		"more failures than entries":       newScript().add("have", nil, "n", 1, "count", 2).add("failed", nil, "n", 1, "error", "x").add("failed", nil, "n", 1, "error", "x").add("failed", nil, "n", 1, "error", "x"),
 		"a failure without reason":         newScript().add("failed", nil, "n", 1),
+		"done before the answers":          newScript().add("want", nil, "n", 1).add("done", nil),
+		"done before the source":           newScript().add("want", nil, "n", 1, "count", 2).add("done", nil),
 		"a record":                         newScript().add("chunk", []byte("x"), "n", 1, "offset", 0),
 		"a body":                           newScript().add("want", []byte("x"), "n", 1),
 	} {
@@ -375,14 +417,14 @@ func TestASourceRefusesWhatBreaksTheRules(t *testing.T) {
 
 func TestASourceSendsNothingThatWasNotAskedFor(t *testing.T) {
 	records, r, err := newScript().add("have", nil, "n", 1).add("failed", nil, "n", 2, "name", "b", "error", "full").
-		add("done", nil, "files", 1, "failed", 1).hear(t)
+		then("files", 1, "failed", 1).hear(t)
 	if err != nil || r.Failed != 1 || strings.Contains(records, `"file","n"`) {
 		t.Errorf("%+v, %v, after\n%s", r, err, records)
 	}
 }
 
 func TestAnOffsetBeyondTheFileFailsIt(t *testing.T) {
-	records, _, err := newScript().add("want", nil, "n", 1, "offset", 1000).add("have", nil, "n", 2).add("done", nil).hear(t)
+	records, _, err := newScript().add("want", nil, "n", 1, "offset", 1000).add("have", nil, "n", 2).then().hear(t)
 	if err != nil || !strings.Contains(records, `{"kind":"error","n":1,"name":"a","error":"it changed since it was listed"}`) {
 		t.Errorf("%v, after\n%s", err, records)
 	}

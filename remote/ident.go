@@ -21,16 +21,18 @@ func newIdentMaker() identMaker {
 	return identMaker{machine: h.Sum32()}
 }
 
-// of returns a file's ident, or nothing if the file is so young that another
-// change could still bear the same time.
-func (m *identMaker) of(info *diskInfo, now time.Time) string {
+// isYoung says whether a file was changed so lately that another change could
+// still bear the same time.
+func isYoung(info *diskInfo) bool {
 	tick := 20 * time.Millisecond
 	if info.ctime.ns == 0 {
 		tick = 2 * time.Second // a file system that keeps whole seconds
 	}
-	if age := now.Sub(info.ctime.time()); age < tick {
-		return ""
-	}
+	return time.Since(info.ctime.time()) < tick
+}
+
+// of returns a file's ident; none if it would be too long.
+func (m *identMaker) of(info *diskInfo) string {
 	b := strconv.AppendUint(m.buf[:0], uint64(m.machine), 36)
 	for _, v := range [...]uint64{info.dev, info.ino, uint64(info.ctime.sec), uint64(info.ctime.ns), uint64(info.size)} {
 		b = strconv.AppendUint(append(b, '-'), v, 36)

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"sync"
-	"time"
 
 	"landline/frame"
 )
@@ -21,6 +20,7 @@ type source struct {
 	progress func(CopyProgress)
 	onError  func(name string, err error)
 	hook     func(op, name string) // in tests, is called before each step with a file
+	young    func(*diskInfo) bool  // in tests, says whether a file is too young for an ident
 
 	places  places
 	walk    walker
@@ -196,7 +196,7 @@ func (s *source) describe(it *item) (*frame.Builder, error) {
 		putText(h.Str("type", "link"), "target", target)
 	default:
 		h.Str("type", "file").Int("length", it.info.size)
-		if id := s.ident.of(&it.info, time.Now()); id != "" {
+		if id := s.identOf(&it.info); id != "" {
 			h.Str("ident", id)
 		}
 	}
@@ -204,6 +204,17 @@ func (s *source) describe(it *item) (*frame.Builder, error) {
 	h.Int("mode", int64(it.info.perm))
 	putTime(h, it.info.mtime)
 	return h, nil
+}
+
+func (s *source) identOf(info *diskInfo) string {
+	young := s.young
+	if young == nil {
+		young = isYoung
+	}
+	if young(info) {
+		return ""
+	}
+	return s.ident.of(info)
 }
 
 // serve does what the answer to an entry asks for.
@@ -277,6 +288,7 @@ func (s *source) tell(name string) {
 
 // finish says that there is no more and waits for the sink's account.
 func (s *source) finish(ctx context.Context) error {
+	s.book.overNow()
 	s.out.start("done")
 	if err := s.out.put(nil); err != nil {
 		return err

@@ -25,6 +25,7 @@ type answerBook struct {
 	failed   int64 // failed replies, never more than entries
 	ring     [entryWindow]answer
 	dropped  int64 // the latest entry that failed after it had been answered
+	over     bool  // the source has said done
 	done     bool
 	result   CopyResult
 	err      error // what ended the replies
@@ -61,6 +62,9 @@ func (b *answerBook) enter(r *record) error {
 	defer b.mu.Unlock()
 	switch r.kind {
 	case repDone:
+		if !b.over || b.answered < b.sent {
+			return breach("done, when %d of %d entries are answered", b.answered, b.sent)
+		}
 		b.result = r.result
 		b.done = true
 		return nil
@@ -127,6 +131,13 @@ func (b *answerBook) announced(n int64) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.sent = n
+}
+
+// overNow notes that the source is about to say done.
+func (b *answerBook) overNow() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.over = true
 }
 
 // open is how many of n entries have not been taken from the book.
