@@ -28,7 +28,8 @@ type Guest struct {
 	// Name tells for logs who it is: a key's fingerprint, a user.
 	Name string
 	// Command, if not empty, is run with /bin/sh -c in place of whatever is asked
-	// for, which it finds in SSH_ORIGINAL_COMMAND. Copying files is refused.
+	// for, which it finds in SSH_ORIGINAL_COMMAND. The variables and the directory
+	// that are asked for are not taken. Copying files is refused.
 	Command string
 }
 
