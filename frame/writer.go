@@ -42,7 +42,7 @@ func (w *Writer) Begin(h *Builder, size int) error {
 		return ErrBodyLength
 	}
 	var err error
-	if w.buf, err = h.appendFrame(w.buf[:0], size); err != nil {
+	if w.buf, err = AppendHeader(w.buf[:0], h, size); err != nil {
 		return err
 	}
 	if _, err := w.dst.Write(w.buf); err != nil {
@@ -65,15 +65,16 @@ func (w *Writer) Write(p []byte) (int, error) {
 // Append appends the frame of header h and the given body to dst, or nothing if
 // one of them is out of bounds.
 func Append(dst []byte, h *Builder, body []byte) ([]byte, error) {
-	dst, err := h.appendFrame(dst, len(body))
+	dst, err := AppendHeader(dst, h, len(body))
 	if err != nil {
 		return dst, err
 	}
 	return append(dst, body...), nil
 }
 
-// appendFrame appends the length and the header with the member "size".
-func (h *Builder) appendFrame(dst []byte, size int) ([]byte, error) {
+// AppendHeader appends a frame's length and header to dst, for a body of size
+// bytes that is to follow; or nothing if one of them is out of bounds.
+func AppendHeader(dst []byte, h *Builder, size int) ([]byte, error) {
 	if size < 0 || size > MaxBody {
 		return dst, errorf("a body of %d bytes, allowed are %d", size, MaxBody)
 	}

@@ -21,8 +21,9 @@ const (
 	helloWithin = 10 * time.Second
 	helloHeader = 4096 // bytes of header before the hello
 
-	ioBuffer   = 64 << 10
-	maxControl = 1 << 20 // bytes of answers that may wait to be sent
+	readBuffer = 4 << 10  // bytes: bodies go past it, straight to their place
+	keptBuffer = 64 << 10 // bytes of control messages that are kept to be used again
+	maxControl = 1 << 20  // bytes of answers that may wait to be sent
 	// goodbyeWithin bounds the last write on a connection that may be stuck.
 	goodbyeWithin = 2 * time.Second
 )
@@ -69,7 +70,7 @@ type streams struct {
 func newConn(nc net.Conn) *conn {
 	c := &conn{nc: nc, epoch: time.Now(), calls: make(map[int64]*streams), done: make(chan struct{})}
 	c.wake.L = &c.mu
-	c.frames = frame.NewReader(bufio.NewReaderSize(countedReader{c}, ioBuffer))
+	c.frames = frame.NewReader(bufio.NewReaderSize(countedReader{c}, readBuffer))
 	return c
 }
 
@@ -203,43 +204,21 @@ func (c *conn) postLocked(h *frame.Builder, body []byte) (err error) {
 
 // write is the writing goroutine.
 func (c *conn) write() {
-	w := bufio.NewWriterSize(c.nc, ioBuffer)
-	data := frame.NewWriter(w)
-	var control []byte
-	var h frame.Builder
+	o := newOutlet(c.nc)
 	for {
-		c.mu.Lock()
-		for c.err == nil && len(c.control) == 0 && len(c.ready) == 0 && w.Buffered() == 0 && c.leaving == nil {
-			c.wake.Wait()
-		}
-		if c.err != nil {
-			c.mu.Unlock()
+		s, last, ok := c.next(o)
+		if !ok {
 			return
 		}
-		control, c.control, c.own = c.control, control[:0], 0
-		last := c.leaving
-		var s *sendStream
-		if len(c.ready) > 0 && last == nil {
-			s = c.ready[0]
-			c.ready = c.ready[1:]
+		err := o.write(o.control)
+		switch {
+		case err != nil:
+		case s != nil:
+			err = s.transmit(o)
+		default: // nothing else is there to go along
+			err = o.w.Flush()
 		}
-		c.mu.Unlock()
-
-		if _, err := w.Write(control); err != nil {
-			c.unwritable(err)
-			return
-		}
-		if cap(control) > ioBuffer {
-			control = nil
-		}
-		if s != nil {
-			if err := s.transmit(data, &h); err != nil {
-				c.unwritable(err)
-				return
-			}
-			continue
-		}
-		if err := w.Flush(); err != nil {
+		if err != nil {
 			c.unwritable(err)
 			return
 		}
@@ -248,6 +227,26 @@ func (c *conn) write() {
 			return
 		}
 	}
+}
+
+// next waits for something to send: it gives the outlet the control messages, and
+// returns the stream whose turn it is, if any. last is why the connection is to
+// end after that; it is not ok if it has ended.
+func (c *conn) next(o *outlet) (s *sendStream, last error, ok bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for c.err == nil && len(c.control) == 0 && len(c.ready) == 0 && o.w.Buffered() == 0 && c.leaving == nil {
+		c.wake.Wait()
+	}
+	if cap(o.control) > keptBuffer {
+		o.control = nil
+	}
+	o.control, c.control, c.own = c.control, o.control[:0], 0
+	if len(c.ready) > 0 && c.leaving == nil {
+		s = c.ready[0]
+		c.ready = c.ready[1:]
+	}
+	return s, c.leaving, c.err == nil
 }
 
 // unwritable ends the connection after a failed write. A peer that closed said

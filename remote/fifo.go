@@ -2,7 +2,12 @@ package remote
 
 import "sync"
 
-const blockSize = 64 << 10
+const (
+	blockSize = 64 << 10
+	// headRoom is kept free before the bytes of a block, so that a message's
+	// header can be put there and both be written as one.
+	headRoom = 128
+)
 
 type block [blockSize]byte
 
@@ -22,8 +27,9 @@ type fifo struct {
 // space returns room for more bytes, never none. commit must follow.
 func (f *fifo) space() []byte {
 	if len(f.blocks) == 0 || f.tail == blockSize {
+		f.head = max(f.head, headRoom) // of the first block there ever was
 		f.blocks = append(f.blocks, blockPool.Get().(*block))
-		f.tail = 0
+		f.tail = headRoom
 	}
 	f.inUse = true
 	return f.blocks[len(f.blocks)-1][f.tail:]
@@ -57,6 +63,12 @@ func (f *fifo) front() []byte {
 	return f.blocks[0][f.head:]
 }
 
+// frontRoom returns the headRoom bytes before front, which are free, and front.
+func (f *fifo) frontRoom() []byte {
+	n := len(f.front())
+	return f.blocks[0][f.head-headRoom : f.head+n]
+}
+
 // discard drops the first n bytes of what front gave.
 func (f *fifo) discard(n int) {
 	f.head += n
@@ -80,7 +92,7 @@ func (f *fifo) dropFirst() {
 	blockPool.Put(f.blocks[0])
 	f.blocks[0] = nil
 	f.blocks = f.blocks[1:]
-	f.head = 0
+	f.head = headRoom
 	if len(f.blocks) == 0 {
 		f.blocks = nil
 	}

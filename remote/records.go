@@ -108,7 +108,7 @@ type inbox struct {
 	rec    record
 }
 
-const inboxBuffer = 64 << 10
+const inboxBuffer = 4 << 10 // bodies go past it
 
 func newInbox(r io.Reader, shapes map[string]shape) *inbox {
 	return &inbox{frames: frame.NewReader(bufio.NewReaderSize(r, inboxBuffer)), shapes: shapes}

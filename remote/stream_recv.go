@@ -59,7 +59,7 @@ func (s *recvStream) arrive(offset int64, body *frame.Reader) error {
 		p := s.buf.space()
 		s.filling = true
 		s.c.mu.Unlock()
-		got, err := body.Read(p)
+		got, err := io.ReadFull(body, p[:min(len(p), body.Len())])
 		s.c.mu.Lock()
 		s.filling = false
 		s.buf.commit(got)

@@ -4,14 +4,11 @@ import (
 	"errors"
 	"io"
 	"sync"
-
-	"landline/frame"
 )
 
-const (
-	maxData   = 256 << 10 // bytes of a data message that this side sends
-	maxUnsent = 512 << 10 // bytes that Write takes before it waits
-)
+// maxUnsent is how many bytes Write takes before it waits. It goes on when half of
+// them are sent, so that a wake-up is worth its while.
+const maxUnsent = 512 << 10
 
 // errStopped is what Write returns once the receiver wants no more.
 var errStopped = errors.New("the other side wants no more of this stream")
@@ -110,32 +107,29 @@ func (s *sendStream) enqueueLocked() {
 	}
 }
 
-// transmit writes one data message, or the end. The writing goroutine calls it.
-func (s *sendStream) transmit(w *frame.Writer, h *frame.Builder) error {
+// transmit sends one data message, or the end. The writing goroutine calls it.
+func (s *sendStream) transmit(o *outlet) error {
 	s.c.mu.Lock()
-	offset := s.offset
-	n := int(min(int64(s.buf.size), s.limit-s.offset, maxData))
+	n := int(min(int64(len(s.buf.front())), s.limit-s.offset))
 	end := s.closing && s.buf.size == 0 && !s.ended
 	if n <= 0 && !end || s.dropped {
 		s.queued = false
 		s.c.mu.Unlock()
 		return nil
 	}
+	var room []byte
+	if !end {
+		room = s.buf.frontRoom()[:headRoom+n]
+	}
 	s.sending = true
 	s.c.mu.Unlock()
 
-	kind := kindData
-	if end {
-		kind = kindEnd
-	}
-	h.Reset().Str("kind", kind).Int("call", s.call).Int("fd", int64(s.fd)).Int("offset", offset)
-	err := w.Begin(h, n)
-	for left := n; left > 0 && err == nil; {
-		left, err = s.transmitFront(w, left)
-	}
+	err := o.stream(s, room)
 
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
+	s.buf.discard(n)
+	s.offset += int64(n)
 	s.sending = false
 	s.queued = false
 	s.ended = s.ended || end
@@ -143,22 +137,10 @@ func (s *sendStream) transmit(w *frame.Writer, h *frame.Builder) error {
 		s.buf.reset()
 	}
 	s.enqueueLocked()
-	s.room.Broadcast()
+	if s.buf.size <= maxUnsent/2 {
+		s.room.Broadcast()
+	}
 	return err
-}
-
-// transmitFront writes what the first block has of the left bytes of a message.
-func (s *sendStream) transmitFront(w *frame.Writer, left int) (int, error) {
-	s.c.mu.Lock()
-	p := s.buf.front()
-	s.c.mu.Unlock()
-	p = p[:min(len(p), left)]
-	_, err := w.Write(p)
-	s.c.mu.Lock()
-	s.buf.discard(len(p))
-	s.offset += int64(len(p))
-	s.c.mu.Unlock()
-	return left - len(p), err
 }
 
 func (s *sendStream) credit(limit int64) {
