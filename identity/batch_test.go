@@ -49,7 +49,7 @@ func connPair(t testing.TB) (client, server *Conn, network *tally) {
 func TestOneWriteIsOneWriteToTheNetwork(t *testing.T) {
 	client, server, network := connPair(t)
 	network.writes = 0
-	sent := make([]byte, 64<<10)
+	sent := make([]byte, 256<<10)
 	rand.NewChaCha8([32]byte{}).Read(sent)
 	got := make([]byte, len(sent))
 	read := make(chan error, 1)
@@ -64,7 +64,7 @@ func TestOneWriteIsOneWriteToTheNetwork(t *testing.T) {
 		t.Fatalf("what was read is not what was written: %v", err)
 	}
 	if network.writes != 1 {
-		t.Errorf("64 KiB took %d writes to the network", network.writes)
+		t.Errorf("256 KiB took %d writes to the network", network.writes)
 	}
 }
 
@@ -99,7 +99,7 @@ func TestNothingFollowsWritesThatWereLost(t *testing.T) {
 func BenchmarkConnWrite(b *testing.B) {
 	client, server, _ := connPair(b)
 	go io.CopyBuffer(struct{ io.Writer }{io.Discard}, server, make([]byte, 64<<10))
-	p := make([]byte, 64<<10)
+	p := make([]byte, 256<<10)
 	b.SetBytes(int64(len(p)))
 	b.ReportAllocs()
 	for b.Loop() {

@@ -49,8 +49,8 @@ func BenchmarkBulkInput(b *testing.B) {
 // BenchmarkFifo moves 64 KiB through a stream's buffer.
 func BenchmarkFifo(b *testing.B) {
 	var f fifo
-	p := make([]byte, blockSize)
-	b.SetBytes(blockSize)
+	p := make([]byte, pipeBuffer)
+	b.SetBytes(pipeBuffer)
 	b.ReportAllocs()
 	for b.Loop() {
 		f.write(p)

@@ -120,7 +120,7 @@ func TestProgramWaitsForAPausedReader(t *testing.T) {
 		l.wantAlive(t)
 	}
 	// The window, what the server holds, what it has in hand, and the pipe.
-	const most = firstLimit + maxUnsent + blockSize + 64<<10
+	const most = firstLimit + maxUnsent + pipeBuffer + 64<<10
 	if got := progress.n.Load() * chunk; got > most {
 		t.Errorf("%d bytes are gone to a reader that reads nothing, at most %d may be", got, most)
 	}

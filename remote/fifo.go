@@ -3,36 +3,63 @@ package remote
 import "sync"
 
 const (
-	blockSize = 64 << 10
+	// The memory of a stream comes in blocks: small ones for what little most
+	// commands say, large ones once it is a bulk of data, because each block that
+	// fills wakes somebody up.
+	smallBlock = 16 << 10
+	largeBlock = 256 << 10
+	bulkAfter  = 64 << 10 // bytes that a stream has moved
 	// headRoom is kept free before the bytes of a block, so that a message's
 	// header can be put there and both be written as one.
 	headRoom = 128
 )
 
-type block [blockSize]byte
+var (
+	smallBlocks = sync.Pool{New: func() any { return new([smallBlock]byte) }}
+	largeBlocks = sync.Pool{New: func() any { return new([largeBlock]byte) }}
+)
 
-var blockPool = sync.Pool{New: func() any { return new(block) }}
+func freeBlock(b []byte) {
+	if len(b) == smallBlock {
+		smallBlocks.Put((*[smallBlock]byte)(b))
+	} else {
+		largeBlocks.Put((*[largeBlock]byte)(b))
+	}
+}
 
 // A fifo is a queue of bytes in pooled blocks. It holds no memory while it is
 // empty. One goroutine may fill the slice that space gave while another uses the
 // one that front gave; the calls themselves need the owner's lock.
 type fifo struct {
-	blocks []*block
-	head   int  // of the first block: where unread bytes begin
-	tail   int  // of the last block: where free space begins
-	size   int  // unread bytes
-	inUse  bool // between space and commit
+	blocks [][]byte
+	head   int   // of the first block: where unread bytes begin
+	tail   int   // of the last block: where free space begins
+	size   int   // unread bytes
+	moved  int64 // bytes that ever came in
+	inUse  bool  // between space and commit
 }
 
 // space returns room for more bytes, never none. commit must follow.
 func (f *fifo) space() []byte {
-	if len(f.blocks) == 0 || f.tail == blockSize {
-		f.head = max(f.head, headRoom) // of the first block there ever was
-		f.blocks = append(f.blocks, blockPool.Get().(*block))
-		f.tail = headRoom
+	if last := len(f.blocks) - 1; last < 0 || f.tail == len(f.blocks[last]) {
+		f.addBlock()
 	}
 	f.inUse = true
 	return f.blocks[len(f.blocks)-1][f.tail:]
+}
+
+func (f *fifo) addBlock() {
+	var b []byte
+	if f.moved < bulkAfter {
+		b = smallBlocks.Get().(*[smallBlock]byte)[:]
+	} else {
+		b = largeBlocks.Get().(*[largeBlock]byte)[:]
+	}
+	f.blocks = append(f.blocks, b)
+	f.tail = headRoom
+	if len(f.blocks) == 1 {
+		f.head = headRoom
+	}
 }
 
 // commit adds the first n bytes of what space gave.
@@ -40,6 +67,7 @@ func (f *fifo) commit(n int) {
 	f.inUse = false
 	f.tail += n
 	f.size += n
+	f.moved += int64(n)
 	f.trim()
 }
 
@@ -79,17 +107,16 @@ func (f *fifo) discard(n int) {
 // trim gives back a first block that has been read to its end, and the last one
 // when the queue is empty and nobody fills it.
 func (f *fifo) trim() {
-	for len(f.blocks) > 1 && f.head == blockSize {
+	for len(f.blocks) > 1 && f.head == len(f.blocks[0]) {
 		f.dropFirst()
 	}
 	if len(f.blocks) == 1 && f.size == 0 && !f.inUse {
 		f.dropFirst()
-		f.tail = 0
 	}
 }
 
 func (f *fifo) dropFirst() {
-	blockPool.Put(f.blocks[0])
+	freeBlock(f.blocks[0])
 	f.blocks[0] = nil
 	f.blocks = f.blocks[1:]
 	f.head = headRoom

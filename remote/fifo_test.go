@@ -69,7 +69,7 @@ func (m *fifoModel) check(t *testing.T) {
 		t.Fatal("an empty front of a queue that is not empty")
 	case m.size == 0 && len(m.blocks) != 0:
 		t.Fatalf("an empty queue holds %d blocks", len(m.blocks))
-	case len(m.blocks) > m.size/blockSize+2:
+	case len(m.blocks) > m.size/(smallBlock-headRoom)+2:
 		t.Fatalf("%d blocks for %d bytes", len(m.blocks), m.size)
 	}
 }
@@ -77,7 +77,7 @@ func (m *fifoModel) check(t *testing.T) {
 func (m *fifoModel) checkRest(t *testing.T) {
 	t.Helper()
 	for len(m.want) > 0 {
-		m.take(blockSize)
+		m.take(largeBlock)
 		m.check(t)
 	}
 }

@@ -375,13 +375,13 @@ func (o *outbox) Write(p []byte) (int, error) {
 // room adds the record that was begun, for a body of n bytes that the caller
 // reads straight into place. undo takes the record back.
 func (o *outbox) room(n int) (body []byte, undo func(), err error) {
-	const headRoom = 1 << 10
-	if len(o.buf)+headRoom+n > cap(o.buf) {
+	const header = 1 << 10 // bytes at most
+	if len(o.buf)+header+n > cap(o.buf) {
 		if err := o.flush(); err != nil {
 			return nil, nil, err
 		}
-		if cap(o.buf) < headRoom+n {
-			o.buf = make([]byte, 0, headRoom+max(n, outboxFull+headRoom))
+		if cap(o.buf) < header+n {
+			o.buf = make([]byte, 0, header+max(n, outboxFull+header))
 		}
 	}
 	mark := len(o.buf)

@@ -196,13 +196,18 @@ func (r *running) deadline(t time.Time) {
 	_ = r.p.stderr.SetReadDeadline(t)
 }
 
+// pipeBuffer is how much a pipe of Linux's holds.
+const pipeBuffer = 64 << 10
+
+var pipeBuffers = sync.Pool{New: func() any { return new([pipeBuffer]byte) }}
+
 // drain moves a program's output to its stream until it ends. A receiver that
 // wants no more closes the pipe, so that the program sees it; one that is gone
 // only stops the reading, for the program is being ended anyway.
 func (r *running) drain(f *os.File, s *sendStream) {
 	defer f.Close()
-	b := blockPool.Get().(*block)
-	defer blockPool.Put(b)
+	b := pipeBuffers.Get().(*[pipeBuffer]byte)
+	defer pipeBuffers.Put(b)
 	for {
 		n, err := f.Read(b[:])
 		if n > 0 {

@@ -12,6 +12,7 @@ const (
 	maxWindow = 64 << 20 // bytes of a stream's credit
 	maxGrown  = 64 << 20 // bytes by which a connection's windows may grow in all
 	pingEvery = time.Second
+	busyRTT   = 2 * time.Millisecond
 )
 
 // A recvStream is a stream of a call toward this side.
@@ -164,9 +165,10 @@ func (s *recvStream) consumeLocked(n int) {
 }
 
 // growLocked doubles the window where it, and not the consumer, holds the sender
-// back: half of it went in less than two round trips, and nothing waits here.
+// back: half of it went in less than two round trips, and little waits here. The
+// round trip of an idle line is short; a busy one also waits for processors.
 func (s *recvStream) growLocked(now time.Time) {
-	starved := s.buf.size == 0 && !s.granted.IsZero() && now.Sub(s.granted) < 2*s.c.rtt
+	starved := int64(s.buf.size) <= s.window/4 && !s.granted.IsZero() && now.Sub(s.granted) < 2*max(s.c.rtt, busyRTT)
 	if !starved || s.window*2 > maxWindow || s.c.grown+s.window > maxGrown {
 		return
 	}

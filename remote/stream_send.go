@@ -8,7 +8,7 @@ import (
 
 // maxUnsent is how many bytes Write takes before it waits. It goes on when half of
 // them are sent, so that a wake-up is worth its while.
-const maxUnsent = 512 << 10
+const maxUnsent = 1 << 20
 
 // errStopped is what Write returns once the receiver wants no more.
 var errStopped = errors.New("the other side wants no more of this stream")
