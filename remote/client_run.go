@@ -43,7 +43,8 @@ type Command struct {
 	Stdin io.Reader
 	// Stdout and Stderr get what the command writes, as it comes, each from one
 	// goroutine. If nil, it is thrown away. An error of theirs ends that stream at
-	// the server, so that the command meets a closed pipe.
+	// the server, so that the command meets a closed pipe. Run waits for a Write
+	// that is under way, even when its context has ended.
 	Stdout, Stderr io.Writer
 	// Timeout is how long the command may run. If zero, for ever.
 	Timeout time.Duration

@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"path/filepath"
 	"strings"
@@ -50,7 +51,7 @@ func (k *sink) run(ctx context.Context, records io.Reader, replies io.Writer) (C
 	k.buf = make([]byte, readSize)
 	k.tempID = randomID()
 	if err := k.openTarget(); err != nil {
-		return k.result, err
+		return k.result, fmt.Errorf("%s: %w", k.dest, err)
 	}
 	defer k.tree.close()
 	k.in = newInbox(&answeringReader{&limitedReader{ctx, records, &k.limiter}, k.out}, recordShapes)

@@ -90,6 +90,9 @@ func hostKeyHint(e *identity.HostKeyError) string {
 	case identity.HostKeyUnknown:
 		return "if that is its key, --accept-new writes it down"
 	case identity.HostKeyChanged:
+		if line, err := identity.HostLine(e.Host, e.Got); err == nil && !strings.HasPrefix(e.Entry, "[") {
+			return fmt.Sprintf("that entry is sshd's; if landline has a key of its own there: echo '%s' >> %s", line, e.File)
+		}
 		return fmt.Sprintf("if it was changed on purpose: ssh-keygen -f %s -R '%s'", e.File, e.Entry)
 	}
 	return ""
