@@ -21,7 +21,7 @@ func (cl *Client) Get(ctx context.Context, c Copy) (CopyResult, error) {
 	}
 	k := sink{
 		dest: c.Dest, into: c.Into || len(c.Paths) > 1, durable: c.Durable, dryRun: c.DryRun,
-		limit: c.Limit, progress: c.Progress, onError: c.OnError,
+		limit: c.Limit, progress: c.Progress, onError: c.OnError, asked: newAskedNames(c.Paths),
 	}
 	header := func(h *frame.Builder) { h.Str("kind", kindGet).Int("paths", int64(len(c.Paths))) }
 	return cl.copy(ctx, header, append(c.Paths[:len(c.Paths):len(c.Paths)], c.Exclude...), k.run)

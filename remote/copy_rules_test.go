@@ -170,6 +170,40 @@ func TestASinkRefusesWhatBreaksTheRules(t *testing.T) {
 	}
 }
 
+func TestAGetTakesOnlyWhatWasAskedFor(t *testing.T) {
+	for _, c := range []struct {
+		paths  string // between blanks
+		script *script
+		breach bool
+	}{
+		{"a", newScript().dir(1, "a").file(2, "a/x", 1).content(2, "x").leave(1).done(), false},
+		{"a", newScript().file(1, ".bashrc", 1), true},
+		{"a", newScript().dir(1, "a").leave(1).link(2, "b", "/etc"), true},
+		{"a b/c", newScript().dir(1, "c").leave(1).dir(2, "a").leave(2).done(), false},
+		{"a b/c", newScript().dir(1, "b"), true},
+		{"~/x/./c//", newScript().dir(1, "c").leave(1).done(), false},
+		{"/x/../c", newScript().dir(1, "c").leave(1).done(), false},
+		{"/x/../c", newScript().dir(1, "x"), true},
+		{"/", newScript().dir(1, "x"), true},
+		{`C:\x\c`, newScript().dir(1, "c").leave(1).done(), false},
+		{`C:\x\c`, newScript().dir(1, "x"), true},
+		{"~", newScript().dir(1, "ann").file(2, "ann/x", 1).content(2, "x").leave(1).done(), false},
+		{"~", newScript().dir(1, "ann").leave(1).dir(2, "bob"), true},
+		{"", newScript().dir(1, "ann").leave(1).dir(2, "bob"), true},
+		{"a/..", newScript().dir(1, "ann").leave(1).dir(2, "a"), true},
+		{"../..", newScript().dir(1, "ann").leave(1).dir(2, "bob"), true},
+		{"~ .. a", newScript().dir(1, "ann").leave(1).dir(2, "a").leave(2).dir(3, "home").leave(3).done(), false},
+		{"~ .. a", newScript().dir(1, "ann").leave(1).dir(2, "home").leave(2).dir(3, "c"), true},
+	} {
+		to := t.TempDir()
+		_, _, err := c.script.play(t, &sink{dest: to, asked: newAskedNames(strings.Split(c.paths, " "))})
+		if _, got := errors.AsType[*Breach](err); got != c.breach || !c.breach && err != nil {
+			t.Errorf("asked for %q, got %q: the sink says %v", c.paths, c.script.box.buf, err)
+		}
+		wantNoTemps(t, to)
+	}
+}
+
 func TestASegmentHasABound(t *testing.T) {
 	s := newScript().file(1, "a", 1<<30)
 	piece := strings.Repeat("x", maxChunk)

@@ -16,6 +16,7 @@ type sink struct {
 	dest     string
 	base     string // where a relative dest begins; if empty, the working directory
 	into     bool
+	asked    *askedNames // what the source may send; if nil, anything
 	durable  bool
 	dryRun   bool
 	limit    int64 // bytes a second, if zero no limit

@@ -94,6 +94,9 @@ func (k *sink) locate(r *record) (*located, error) {
 	leaf := string(r.name[i+1:])
 	e := &located{record: r, dir: t.top, leaf: leaf, raw: leaf}
 	if i < 0 {
+		if !k.asked.allow(leaf) {
+			return nil, breach("an entry %.80q, which was not asked for", leaf)
+		}
 		t.name(e)
 		return e, nil
 	}
