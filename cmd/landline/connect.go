@@ -74,10 +74,17 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	return nc, err
 }
 
-// reach opens a connection.
+// reach opens a connection, and for a Unix socket makes sure whose it is.
 func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
 	dial := net.Dialer{Timeout: connectWithin}
-	return dial.DialContext(ctx, d.host.network, d.host.addr)
+	nc, err := dial.DialContext(ctx, d.host.network, d.host.addr)
+	if c, ok := nc.(*net.UnixConn); ok {
+		if err := checkOwner(c); err != nil {
+			c.Close()
+			return nil, err
+		}
+	}
+	return nc, err
 }
 
 // prepare opens a connection and has the user's keys sign meanwhile. A

@@ -44,14 +44,19 @@ It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while
   landline serve --listen 127.0.0.1:0 --authorized-keys keys.pub
   landline serve --unix /run/user/1000/landline     for this user on this machine alone`,
 		Args: none,
-		RunE: func(*cobra.Command, []string) error { return a.serve(&f) },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			if cmd.Flags().Changed("max-jobs") && f.maxJobs < 1 {
+				return fmt.Errorf("--max-jobs %d: at least 1", f.maxJobs)
+			}
+			return a.serve(&f)
+		},
 	}
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.listen, "listen", nil, "`ADDR` to listen on (may repeat; default :7373, or nothing with --unix; 127.0.0.1:0 picks a port)")
 	fl.StringVar(&f.unix, "unix", "", "`PATH` of a socket for this user alone: mode 0600, no TLS")
 	fl.StringVar(&f.authorizedKeys, "authorized-keys", "", "`FILE` that says who may come in (default ~/.ssh/authorized_keys)")
 	fl.StringVar(&f.hostKey, "host-key", "", "private key `FILE` of this machine (default sshd's Ed25519 key if readable,\nelse one that is made once in the configuration folder)")
-	fl.IntVar(&f.maxJobs, "max-jobs", 0, "how many commands and copies may run at once (default 1024)")
+	fl.IntVar(&f.maxJobs, "max-jobs", 0, "how many commands and copies may run at once: `N` (default 1024)")
 	return cmd
 }
 

@@ -44,8 +44,36 @@ func admitSelf(c *net.UnixConn) (net.Conn, remote.Guest, error) {
 	if err != nil {
 		return nil, remote.Guest{}, err
 	}
-	if uid != os.Geteuid() && uid != 0 {
+	if !trusted(uid) {
 		return nil, remote.Guest{}, fmt.Errorf("user %d is not the one who serves", uid)
 	}
 	return c, remote.Guest{Name: fmt.Sprintf("uid %d", uid)}, nil
+}
+
+// checkOwner refuses a server that is neither this user's nor root's: whoever can
+// put a socket where ours is expected would get what we send.
+func checkOwner(c *net.UnixConn) error {
+	uid, err := peerUID(c)
+	if err != nil {
+		return err
+	}
+	if !trusted(uid) {
+		return fmt.Errorf("user %d answers there, neither you nor root", uid)
+	}
+	return nil
+}
+
+// trusted says whether a user may do what this one may.
+func trusted(uid int) bool { return uid == os.Geteuid() || uid == 0 }
+
+// peerUID returns the user at the other end: who connected, or who listened.
+func peerUID(c *net.UnixConn) (uid int, err error) {
+	rc, err := c.SyscallConn()
+	if err != nil {
+		return 0, err
+	}
+	if cerr := rc.Control(func(fd uintptr) { uid, err = socketUID(int(fd)) }); cerr != nil {
+		return 0, cerr
+	}
+	return uid, err
 }

@@ -1,25 +1,12 @@
 package main
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerUID returns the user who connected, as LOCAL_PEERCRED has it.
-func peerUID(c *net.UnixConn) (uid int, err error) {
-	rc, err := c.SyscallConn()
+// socketUID returns who is at the other end of a socket, as LOCAL_PEERCRED has it.
+func socketUID(fd int) (int, error) {
+	cred, err := unix.GetsockoptXucred(fd, unix.SOL_LOCAL, unix.LOCAL_PEERCRED)
 	if err != nil {
 		return 0, err
 	}
-	cerr := rc.Control(func(fd uintptr) {
-		var cred *unix.Xucred
-		if cred, err = unix.GetsockoptXucred(int(fd), unix.SOL_LOCAL, unix.LOCAL_PEERCRED); err == nil {
-			uid = int(cred.Uid)
-		}
-	})
-	if cerr != nil {
-		err = cerr
-	}
-	return uid, err
+	return int(cred.Uid), nil
 }

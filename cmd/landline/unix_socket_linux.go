@@ -1,25 +1,12 @@
 package main
 
-import (
-	"net"
+import "golang.org/x/sys/unix"
 
-	"golang.org/x/sys/unix"
-)
-
-// peerUID returns the user who connected, as SO_PEERCRED has it.
-func peerUID(c *net.UnixConn) (uid int, err error) {
-	rc, err := c.SyscallConn()
+// socketUID returns who is at the other end of a socket, as SO_PEERCRED has it.
+func socketUID(fd int) (int, error) {
+	cred, err := unix.GetsockoptUcred(fd, unix.SOL_SOCKET, unix.SO_PEERCRED)
 	if err != nil {
 		return 0, err
 	}
-	cerr := rc.Control(func(fd uintptr) {
-		var cred *unix.Ucred
-		if cred, err = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); err == nil {
-			uid = int(cred.Uid)
-		}
-	})
-	if cerr != nil {
-		err = cerr
-	}
-	return uid, err
+	return int(cred.Uid), nil
 }
