@@ -3,6 +3,7 @@ package remote
 import (
 	"context"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -338,4 +339,79 @@ func TestServerThatEndsTellsItsClients(t *testing.T) {
 	if err := <-served; err != errShutDown {
 		t.Errorf("ServeConn: %v", err)
 	}
+}
+
+// readLater lets a paused reader go on once every limit of the command is over.
+func readLater(t *testing.T) <-chan struct{} {
+	reader := make(chan struct{})
+	timer := time.AfterFunc(time.Second, func() { close(reader) })
+	t.Cleanup(func() { timer.Stop() })
+	return reader
+}
+
+func TestTimeLimitIsNotForTheReader(t *testing.T) {
+	l := newLine(t)
+	// All credit, all that waits to be sent, and then as much as a pipe holds, so
+	// that the program ends while its last words are unread.
+	const n = firstLimit + maxUnsent + pipeBuffer + pipeBuffer/2
+	r, err := l.Run(t.Context(), Command{
+		Args: []string{"head", "-c", strconv.Itoa(n), "/dev/zero"}, Stdout: stuck(readLater(t)),
+		Timeout: 300 * time.Millisecond, KillAfter: 100 * time.Millisecond,
+	})
+	if err != nil || r.Reason != Exited || r.Code != 0 || r.StdoutBytes != n || r.Held {
+		t.Errorf("%+v, %v; want all %d bytes of a program that ended by itself", r, err, n)
+	}
+}
+
+func TestKilledProgramsPipeIsReadToItsEnd(t *testing.T) {
+	l := newLine(t)
+	r, err := l.Run(t.Context(), Command{
+		Args: []string{"cat", "/dev/zero"}, Stdout: stuck(readLater(t)),
+		Timeout: 300 * time.Millisecond, KillAfter: 100 * time.Millisecond,
+	})
+	const least = firstLimit + maxUnsent + 2*pipeBuffer // the pipe was full
+	if err != nil || r.Reason != TimedOut || r.SignalNumber != 15 || r.StdoutBytes < least || r.Held {
+		t.Errorf("%+v, %v; want at least %d bytes and nobody who holds a pipe", r, err, least)
+	}
+}
+
+func TestServerEndsWhateverACommandWasGranted(t *testing.T) {
+	near, far := socketPair(t)
+	ctx, stop := context.WithCancel(t.Context())
+	served := make(chan error, 1)
+	go func() {
+		s := Server{Home: t.TempDir()}
+		served <- s.ServeConn(ctx, far, Guest{Name: "test"})
+	}()
+	cl := NewClient(near, "test")
+	defer cl.Close()
+	up := make(chan struct{})
+	go func() {
+		<-up
+		stop()
+	}()
+	cmd := sh(`trap "" TERM; echo up; while :; do sleep 1; done`)
+	cmd.Stdout, cmd.KillAfter = onFirst(func() { close(up) }), time.Hour
+	r, err := cl.Run(t.Context(), cmd)
+	if err != nil || r.Reason != Cancelled || r.SignalNumber != 9 {
+		t.Errorf("%+v, %v", r, err)
+	}
+	select {
+	case <-served:
+	case <-time.After(time.Minute):
+		t.Error("the server waits for the hour that the command was granted")
+	}
+}
+
+// onFirst is a writer that calls f at the first write.
+func onFirst(f func()) io.Writer { return &firstWrite{f: f} }
+
+type firstWrite struct {
+	once sync.Once
+	f    func()
+}
+
+func (w *firstWrite) Write(p []byte) (int, error) {
+	w.once.Do(w.f)
+	return len(p), nil
 }

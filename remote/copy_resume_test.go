@@ -5,6 +5,7 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // quickDir is a directory in memory where there is one.
@@ -189,6 +191,62 @@ func TestABigFileGoesOnWhereItStopped(t *testing.T) {
 		t.Error("the copy differs")
 	}
 	wantNoLitter(t, to)
+}
+
+func TestAFolderCopiedToANewNameGoesOnThere(t *testing.T) {
+	base := quickDir(t)
+	from, up, to := base+"/tree", base+"/to", base+"/to/new"
+	putFile(t, from+"/a", noise(6, 600), 0o640)
+	putFile(t, from+"/sub/big", noise(5, 2*segmentSize), 0o600)
+	if err := errors.Join(os.Mkdir(up, 0o755), os.Chmod(from, 0o750), os.Chtimes(from, time.Unix(1, 0), time.Unix(1, 0))); err != nil {
+		t.Fatal(err)
+	}
+	cutCopy(t, from, to, 400, 0) // when nothing but the directory is there
+	if _, err := os.Stat(to); err != nil {
+		t.Fatal(err)
+	}
+	cutCopy(t, from, to, segmentSize+segmentSize/2, 0)
+	o := copies(t, &source{paths: []string{from}, young: neverYoung}, &sink{dest: to})
+	if o.sink.Resumed < segmentSize {
+		t.Errorf("%d bytes were found, want a segment", o.sink.Resumed)
+	}
+	wantSame(t, to, from)
+	if got, want := describe(t, to), describe(t, from); got != want {
+		t.Errorf("the folder is %s, want %s", got, want)
+	}
+	wantNoLitter(t, up)
+	copies(t, &source{paths: []string{from}}, &sink{dest: to}) // that copy is over: this is another
+	wantSame(t, to+"/tree", from)
+}
+
+func TestOnlyTheSameCopyGoesOnUnderANewName(t *testing.T) {
+	base := quickDir(t)
+	to := base + "/to/new"
+	putFile(t, base+"/tree/big", noise(5, 2*segmentSize), 0o600)
+	putFile(t, base+"/other/x", noise(5, 20), 0o600)
+	putFile(t, base+"/to/x", nil, 0o600)
+	cutCopy(t, base+"/tree", to, segmentSize+segmentSize/2, 0)
+	copies(t, &source{paths: []string{base + "/other"}}, &sink{dest: to})
+	wantSame(t, to+"/other", base+"/other")
+	copies(t, &source{paths: []string{base + "/tree"}}, &sink{dest: to, into: true})
+	wantSame(t, to+"/tree", base+"/tree")
+	holder, err := filepath.Glob(base + "/to/.landline-*.journal")
+	if err != nil || len(holder) != 1 {
+		t.Fatalf("left behind: %q, %v", holder, err)
+	}
+	up, err := openPath(base + "/to")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer up.close()
+	f, err := lockJournal(up, filepath.Base(holder[0]), false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = os.RemoveAll(to + "/tree")
+	copies(t, &source{paths: []string{base + "/tree"}}, &sink{dest: to}) // the first one lives
+	wantSame(t, to+"/tree", base+"/tree")
+	_ = f.close()
 }
 
 func TestWhatWasDoneIsNotSentAgain(t *testing.T) {

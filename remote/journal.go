@@ -69,7 +69,7 @@ var errBusy = errors.New("other copies to the same place use every journal")
 // once, each has its own.
 func openJournal(dir *folder, key string) (*journal, error) {
 	for slot := range journalSlots {
-		name := fmt.Sprintf("%s%s-%d.journal", reservedPrefix, key, slot)
+		name := journalName(key, slot)
 		f, err := lockJournal(dir, name, true)
 		if errors.Is(err, errBusy) {
 			continue
@@ -91,10 +91,25 @@ func openJournal(dir *folder, key string) (*journal, error) {
 	return nil, errBusy
 }
 
+func journalName(key string, slot int) string {
+	return fmt.Sprintf("%s%s-%d.journal", reservedPrefix, key, slot)
+}
+
+// wasCutOff says whether a dead copy left a journal of this key in dir.
+func wasCutOff(dir *folder, key string) bool {
+	for slot := range journalSlots {
+		if f, err := lockJournal(dir, journalName(key, slot), false); err == nil {
+			_ = f.close()
+			return true
+		}
+	}
+	return false
+}
+
 // removeStale removes what dead copies left under the other slots.
 func removeStale(dir *folder, key string, from int) {
 	for slot := from; slot < journalSlots; slot++ {
-		name := fmt.Sprintf("%s%s-%d.journal", reservedPrefix, key, slot)
+		name := journalName(key, slot)
 		f, err := lockJournal(dir, name, false)
 		if err != nil {
 			continue

@@ -206,16 +206,28 @@ func signalName(sig syscall.Signal) string {
 
 // readable says whether a read of a pipe would not wait: there are bytes, or the
 // end.
-func readable(f *os.File) bool {
+func readable(f *os.File) bool { return polled(f)&(unix.POLLIN|unix.POLLHUP) != 0 }
+
+// unheld says whether nobody can write to a pipe any more: what is in it is all
+// that will come. It is so of one that is closed here.
+func unheld(f *os.File) bool {
+	return polled(f)&(unix.POLLHUP|unix.POLLNVAL) != 0
+}
+
+// polled returns what poll(2) says of a file now.
+func polled(f *os.File) (events int16) {
 	rc, err := f.SyscallConn()
 	if err != nil {
-		return false
+		return unix.POLLNVAL
 	}
-	ready := false
 	err = rc.Control(func(fd uintptr) {
 		poll := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
-		n, err := unix.Poll(poll, 0)
-		ready = n == 1 && err == nil
+		if n, err := unix.Poll(poll, 0); n == 1 && err == nil {
+			events = poll[0].Revents
+		}
 	})
-	return err == nil && ready
+	if err != nil {
+		return unix.POLLNVAL
+	}
+	return events
 }

@@ -120,9 +120,9 @@ func (s *Server) ServeConn(ctx context.Context, nc net.Conn, guest Guest) error 
 // serveConn wants the client's hello in time, and calls greeted when it has come.
 func (s *Server) serveConn(ctx context.Context, nc net.Conn, guest Guest, hello time.Time, greeted func()) error {
 	c := newServerConn(s, nc, guest)
-	defer c.end()
 	stop := context.AfterFunc(ctx, c.shutDown)
-	defer stop()
+	defer stop() // last, for commands of clients that are gone are to end, too
+	defer c.end()
 	if err := c.greet(hello); err != nil {
 		return c.ended(err)
 	}

@@ -33,7 +33,8 @@ type serverConn struct {
 
 	callsMu  sync.Mutex
 	open     map[int64]*serverCall
-	shutting bool // no more calls are opened
+	shutting bool          // no more calls are opened
+	down     chan struct{} // closed when the server ends
 	callsWG  sync.WaitGroup
 }
 
@@ -53,7 +54,7 @@ type serverCall struct {
 }
 
 func newServerConn(s *Server, nc net.Conn, guest Guest) *serverConn {
-	c := &serverConn{conn: newConn(nc), s: s, guest: guest, open: make(map[int64]*serverCall)}
+	c := &serverConn{conn: newConn(nc), s: s, guest: guest, open: make(map[int64]*serverCall), down: make(chan struct{})}
 	c.receive = c.handle
 	c.forgive = func(call int64) bool { return call <= c.highest }
 	return c
@@ -172,7 +173,11 @@ func splitStrings(b []byte) ([]string, error) {
 	if b[len(b)-1] != 0 {
 		return nil, breach("the last string of a body is not ended by NUL")
 	}
-	list := make([]string, 0, bytes.Count(b, []byte{0}))
+	n := bytes.Count(b, []byte{0})
+	if n > maxStrings {
+		return nil, breach("%d strings in a body, allowed are %d", n, maxStrings)
+	}
+	list := make([]string, 0, n)
 	for s := range bytes.SplitSeq(b[:len(b)-1], []byte{0}) {
 		list = append(list, string(s))
 	}
@@ -313,6 +318,7 @@ func (call *serverCall) exit(e *ending) {
 // shutDown ends every call, and the connection once they have ended.
 func (c *serverConn) shutDown() {
 	c.cancelCalls(errShutDown)
+	close(c.down)
 	ended := make(chan struct{})
 	go func() {
 		c.callsWG.Wait()

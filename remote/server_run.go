@@ -18,6 +18,8 @@ const (
 	// DefaultKillAfter is how long a command that was asked to end has until it is
 	// killed.
 	DefaultKillAfter = 5 * time.Second
+	// shutdownKill is the most that a command has when the server ends.
+	shutdownKill = 3 * time.Second
 	// heldAfter is how long an output may stay open and silent after its program
 	// has ended.
 	heldAfter = time.Second
@@ -28,9 +30,6 @@ func (call *serverCall) run(m *message, list []string) ending {
 	c := call.c
 	if len(list) < m.args || m.shell && m.args != 1 {
 		return refusal(125, "the arguments do not match their number")
-	}
-	if len(list) > maxStrings {
-		return refusal(126, "too many arguments and variables")
 	}
 	spec := c.spec(m, list)
 	if err := c.s.jobs.start(m.job, cmp.Or(c.s.MaxJobs, defaultMaxJobs)); err != nil {
@@ -143,7 +142,7 @@ func (r *running) steer(drained <-chan struct{}) (why error) {
 		defer t.Stop()
 		timeout = t.C
 	}
-	ended, cancelled := r.p.exited(), r.call.ctx.Done()
+	ended, cancelled, down := r.p.exited(), r.call.ctx.Done(), r.call.c.down
 	for ended != nil || drained != nil {
 		select {
 		case <-ended:
@@ -157,23 +156,37 @@ func (r *running) steer(drained <-chan struct{}) (why error) {
 			r.p.kill()
 			r.stopReading()
 		case <-timeout:
-			why, timeout = errTimeout, nil
-			kill = r.terminate()
+			timeout = nil
+			if why == nil && !r.over() {
+				why = errTimeout
+				kill = r.terminate(r.killAfter)
+			}
 		case <-cancelled:
 			cancelled = nil
-			if why == nil {
+			if why == nil && !r.over() {
 				why = context.Cause(r.call.ctx)
-				kill = r.terminate()
+				kill = r.terminate(r.killAfter)
 			}
-			timeout = nil
+		case <-down:
+			down = nil
+			if !r.over() {
+				why = cmp.Or(why, errShutDown)
+				kill = r.terminate(min(r.killAfter, shutdownKill))
+			}
 		}
 	}
 	return why
 }
 
-func (r *running) terminate() (kill <-chan time.Time) {
+func (r *running) terminate(killAfter time.Duration) (kill <-chan time.Time) {
 	r.p.terminate()
-	return time.After(r.killAfter)
+	return time.After(killAfter)
+}
+
+// over says whether the program has ended by itself and left nobody who could write
+// more: then only the reader of its output is slow, and no time limit is for that.
+func (r *running) over() bool {
+	return r.ended.Load() && unheld(r.p.stdout) && unheld(r.p.stderr)
 }
 
 // leaderEnded begins the wait for outputs that something else holds open.
@@ -208,6 +221,7 @@ func (r *running) drain(f *os.File, s *sendStream) {
 	defer f.Close()
 	b := pipeBuffers.Get().(*[pipeBuffer]byte)
 	defer pipeBuffers.Put(b)
+	last := pipeBuffer // bytes that are still read of a pipe that is given up
 	for {
 		n, err := f.Read(b[:])
 		if n > 0 {
@@ -216,10 +230,13 @@ func (r *running) drain(f *os.File, s *sendStream) {
 				return
 			}
 		}
-		if err != nil && !r.goOn(f, err) {
+		if r.giveUp.Load() {
+			last -= n
+		}
+		if err != nil && !r.goOn(f, err, last > 0) {
 			return
 		}
-		if r.ended.Load() && !r.giveUp.Load() {
+		if r.ended.Load() && (last > 0 || unheld(f)) {
 			_ = f.SetReadDeadline(time.Now().Add(heldAfter))
 		}
 	}
@@ -228,15 +245,20 @@ func (r *running) drain(f *os.File, s *sendStream) {
 // heard notes that output came now.
 func (r *running) heard() { r.lastByte.Store(int64(time.Since(r.call.start))) }
 
-// goOn says whether reading goes on after err: an output that is open and silent
-// is given up only when the other one is silent too. A time that has run out says
-// nothing of the pipe, if this process was kept from running meanwhile.
-func (r *running) goOn(f *os.File, err error) bool {
+// goOn says whether reading goes on after err. What is in a pipe that nobody can
+// write to is all read, however slow the reader at the other end. A pipe that is
+// held open and silent is given up only when the other one is silent too; a time
+// that has run out says nothing of that, if this process was kept from running
+// meanwhile. Of a pipe that was given up, what it holds is read and no more.
+func (r *running) goOn(f *os.File, err error, more bool) bool {
 	if !errors.Is(err, os.ErrDeadlineExceeded) {
 		return false
 	}
 	silent := time.Since(r.call.start) - time.Duration(r.lastByte.Load())
-	if !r.giveUp.Load() && (silent < heldAfter || readable(f)) {
+	switch {
+	case unheld(f):
+		return true
+	case r.giveUp.Load() && more && readable(f), !r.giveUp.Load() && (silent < heldAfter || readable(f)):
 		return true
 	}
 	r.held.Store(true)

@@ -27,6 +27,7 @@ type sink struct {
 	in      *inbox
 	out     *replyBox
 	tree    sinkTree
+	there   string   // the target, if it is a directory that was not asked to be one
 	journal *journal // nil if there is none: nothing is resumed then
 	tempID  string   // of temporary files while there is no journal
 	begun   bool
@@ -113,6 +114,9 @@ func (k *sink) openTarget() error {
 	switch {
 	case err == nil:
 		k.tree.init(top, "")
+		if !inside {
+			k.there = full
+		}
 		return nil
 	case !isMissing(err) && !isInTheWay(err), inside && !isMissing(err):
 		return plainError(err)
@@ -155,6 +159,9 @@ func (k *sink) entry(r *record) error {
 	}
 	k.last = r.n
 	k.state.Entries++
+	if k.there != "" && r.n == 1 && r.typ == kindDir {
+		k.renameAgain(string(r.name))
+	}
 	e, err := k.locate(r)
 	if err != nil {
 		return err
@@ -183,7 +190,7 @@ func (k *sink) beginJournal(first *record) {
 		return
 	}
 	name, _, _ := strings.Cut(string(first.name), "/")
-	key := hexKey(k.keys.of(k.tree.rename, []byte(name)))
+	key := k.journalKey(k.tree.rename, name)
 	if err := k.trip("journal"); err != nil {
 		return
 	}
@@ -191,6 +198,30 @@ func (k *sink) beginJournal(first *record) {
 		k.journal = j
 		k.tempID = j.id
 	}
+}
+
+// journalKey is what a journal is found by: what the first component of names
+// becomes, if it does not stay, and that component.
+func (k *sink) journalKey(rename, first string) string {
+	return hexKey(k.keys.of(rename, []byte(first)))
+}
+
+// renameAgain makes the target the new name of a directory, although it is there,
+// if it was that to this very copy, and this copy was cut off. Only that leaves
+// such a journal beside the target.
+func (k *sink) renameAgain(first string) {
+	up, err := openPath(filepath.Dir(k.there))
+	if err != nil {
+		return
+	}
+	leaf := filepath.Base(k.there)
+	info, err := up.lstat(leaf)
+	if err != nil || info.kind != kindDir || !wasCutOff(up, k.journalKey(leaf, first)) {
+		up.close()
+		return
+	}
+	k.tree.close()
+	k.tree.init(up, leaf)
 }
 
 // sourceError takes the source's word that it could not read something.

@@ -184,6 +184,9 @@ func (k *sink) entryDir(e *located, err error) error {
 		p.lost = err
 		return k.failEntry(e, err)
 	}
+	if k.journal != nil && e.dir == k.tree.top && k.tree.rename != "" {
+		k.journal.worth = true // without it the same copy would be made inside
+	}
 	k.result.Dirs++
 	k.out.have(e.n)
 	k.tell(e)
