@@ -11,7 +11,7 @@ const (
 	limitTotal   = 512
 )
 
-// A Limiter counts connections that are not let in yet, so that nobody can hold
+// A Limiter (remote.Server has one of its own) counts connections that are not let in yet, so that nobody can hold
 // all of a server's by never finishing. The loop that accepts connections asks
 // it before [Server.Handshake] and gives back once the peer's first request has
 // come whole; Server itself does not use it. The zero value is ready. It may be

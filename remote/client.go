@@ -62,7 +62,8 @@ func NewClient(nc net.Conn, software string) *Client {
 }
 
 // Connected waits until the server has let this client in, and returns what it
-// says of itself. A server that refuses gives a *GoodbyeError if it says why.
+// says of itself. A server that refuses gives a *GoodbyeError if it says why; over
+// TLS the error is the handshake's, and identity.Refused knows it.
 func (cl *Client) Connected(ctx context.Context) (Hello, error) {
 	select {
 	case <-cl.ready:

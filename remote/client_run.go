@@ -62,7 +62,7 @@ type Command struct {
 type Result struct {
 	Job                      string
 	Reason                   string // Exited and so on
-	Code                     int    // with Exited: 0 to 255; with Refused: 125, 126, 127
+	Code                     int    // with Exited: 0 to 255; with Refused: 125, 126, 127; else 0 and without meaning
 	Signal                   string // without SIG, if a signal ended it
 	SignalNumber             int
 	StdoutBytes, StderrBytes int64 // that arrived here
@@ -70,6 +70,10 @@ type Result struct {
 	Duration                 time.Duration
 	Error                    string // for people; as it came, so escape it for a terminal
 }
+
+// Success says whether the command ran, ended by itself, and with code 0. A nil
+// error of Run does not say that, and neither does Code.
+func (r *Result) Success() bool { return r.Reason == Exited && r.Code == 0 }
 
 // NewJobID returns a new id: 128 random bits.
 func NewJobID() string { return strings.ToLower(rand.Text()) }

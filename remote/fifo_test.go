@@ -53,6 +53,11 @@ func (m *fifoModel) step(op byte, n int) {
 
 func (m *fifoModel) take(n int) {
 	n = min(n, len(m.front()))
+	if n > 0 {
+		for i := range headRoom { // it is free to be written
+			m.frontRoom()[i] = 0xff
+		}
+	}
 	m.discard(n)
 	m.want = m.want[n:]
 }

@@ -10,7 +10,9 @@ import (
 // an open directory in which single names are looked up and no link is ever
 // followed, and a diskFile, an open file. A path of any length is a walk from
 // folder to folder, so that neither a link put in its middle nor the system's
-// bound on the length of a path matters.
+// bound on the length of a path matters. os.Root, on which the Windows side is
+// built, would follow links that stay below it, and opens a name of three parts in
+// three steps each time.
 
 // fileKind is what stands behind a name.
 type fileKind uint8
