@@ -22,6 +22,38 @@ func parseRate(s string) (int64, error) {
 	return int64(n) * unit, nil
 }
 
+// A period is the value of a flag that says a time.
+type period struct {
+	flag string // its name
+	d    *time.Duration
+}
+
+// A periodError is what was given and is no time.
+type periodError struct{ flag, value string }
+
+func (e *periodError) Error() string {
+	return fmt.Sprintf("--%s %s: a time has a unit, e.g. 5s or 2m", e.flag, e.value)
+}
+
+func (p *period) Set(s string) error {
+	d, err := time.ParseDuration(s)
+	if err != nil {
+		return &periodError{p.flag, s}
+	}
+	*p.d = d
+	return nil
+}
+
+func (p *period) Type() string { return "duration" }
+
+// String returns nothing for no time, which help then does not call a default.
+func (p *period) String() string {
+	if p.d == nil || *p.d == 0 {
+		return ""
+	}
+	return p.d.String()
+}
+
 // size writes a number of bytes for people, in powers of 1,000.
 func size(n int64) string {
 	units := []string{"B", "kB", "MB", "GB", "TB", "PB", "EB"}

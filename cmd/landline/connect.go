@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"net"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -34,6 +35,16 @@ func (f *lineFlags) register(cmd *cobra.Command) {
 	cmd.Flags().StringArrayVarP(&f.identities, "identity", "i", nil, "private key `FILE` (may repeat; default the agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa)")
 	cmd.Flags().StringVar(&f.knownHosts, "known-hosts", "", "`FILE` that says which keys hosts have (default ~/.ssh/known_hosts)")
 	cmd.Flags().BoolVar(&f.acceptNew, "accept-new", false, "write down the key of a host that is not known yet")
+}
+
+// check finds out early which of the keys are not there.
+func (f *lineFlags) check() error {
+	for _, name := range f.identities {
+		if _, err := os.Stat(name); errors.Is(err, fs.ErrNotExist) {
+			return fmt.Errorf("-i %s: no such file", name)
+		}
+	}
+	return nil
 }
 
 // connect makes the line to a host. The error does not name the host.

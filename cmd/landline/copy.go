@@ -7,6 +7,10 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"syscall"
 	"time"
 
@@ -32,7 +36,9 @@ beside its target and renamed when its hash is right, so the target is the old o
 the new one, never a mixture. FIFOs, devices and sockets are not copied. What
 fails is named, the rest goes on, and the exit code is 1; it is 125 if landline
 itself failed. A copy that was interrupted goes on where it stopped when the same
-command is given again.`
+command is given again; what it has so far lies beside the target in hidden files
+called .landline-*, to be deleted if it will not be gone on with. When a signal n
+ends a copy, the exit code is 128+n.`
 
 func (a *app) getCommand() *cobra.Command {
 	var f copyFlags
@@ -74,7 +80,7 @@ func (f *copyFlags) register(cmd *cobra.Command) {
 	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what matches `GLOB`: a last component, or a whole name if there is a slash in it (may repeat)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "change nothing, print what would be copied")
 	fl.BoolVar(&f.durable, "durable", false, "have the disk write each file (fsync) before it takes its name")
-	fl.StringVar(&f.limit, "limit", "", "bytes a second at most, e.g. 500k, 10M (`RATE`)")
+	fl.StringVar(&f.limit, "limit", "", "`RATE` bytes a second at most, e.g. 500k or 10M")
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
 }
 
@@ -92,7 +98,11 @@ func (a *app) get(f *copyFlags, args []string) error {
 		}
 		h, paths[i] = from, path
 	}
-	return a.copy(f, h, remote.Copy{Paths: paths, Dest: dest}, (*remote.Client).Get)
+	if err := checkDest(dest); err != nil {
+		return err
+	}
+	err := a.copy(f, h, remote.Copy{Paths: paths, Dest: dest}, (*remote.Client).Get)
+	return mistakenPort(err, h, paths[0])
 }
 
 func (a *app) put(f *copyFlags, args []string) error {
@@ -101,7 +111,36 @@ func (a *app) put(f *copyFlags, args []string) error {
 	if err != nil {
 		return misplaced(err, "landline get", sources[0])
 	}
-	return a.copy(f, h, remote.Copy{Paths: sources, Dest: dest}, (*remote.Client).Put)
+	if slices.Contains(sources, "-") {
+		return &hinted{errors.New("-: standard input cannot be copied"), "run HOST -- sh -c 'cat >NAME'"}
+	}
+	err = a.copy(f, h, remote.Copy{Paths: sources, Dest: dest}, (*remote.Client).Put)
+	return mistakenPort(err, h, dest)
+}
+
+// checkDest refuses a DEST of get that is hardly meant as the name of a file here.
+func checkDest(dest string) error {
+	if dest == "-" {
+		return &hinted{errors.New("-: a copy cannot go to standard output"), "run HOST -- cat PATH"}
+	}
+	if strings.HasPrefix(dest, "./") || strings.HasPrefix(dest, "../") || filepath.IsAbs(dest) {
+		return nil
+	}
+	if _, _, err := splitPlace(dest); err != nil {
+		return nil
+	}
+	if _, err := os.Lstat(dest); err == nil {
+		return nil
+	}
+	return &hinted{fmt.Errorf("%q names another machine", dest), "DEST is on this machine; ./NAME for a file of that name"}
+}
+
+// mistakenPort says so if a path was perhaps meant as the port.
+func mistakenPort(err error, h host, path string) error {
+	if _, perr := strconv.ParseUint(path, 10, 16); perr != nil || h.network != "tcp" || !errors.Is(err, syscall.ECONNREFUSED) {
+		return err
+	}
+	return &hinted{err, path + " was taken as the path: HOST:PORT:PATH"}
 }
 
 // misplaced finds out whether the place on another machine stands where the other
@@ -143,6 +182,9 @@ func newCopyVerdict(h host, r *remote.CopyResult, took time.Duration, err error)
 func (a *app) copy(f *copyFlags, h host, c remote.Copy, method copyMethod) error {
 	var err error
 	if c.Limit, err = parseRate(f.limit); err != nil {
+		return err
+	}
+	if err := f.lineFlags.check(); err != nil {
 		return err
 	}
 	c.Exclude, c.DryRun, c.Durable = f.exclude, f.dryRun, f.durable

@@ -18,6 +18,7 @@ const (
 	exitSome     = 1   // get, put: not everything was copied
 	exitTimeout  = 124 // its time ran out
 	exitLandline = 125 // landline itself failed
+	exitNotFound = 127 // there is no such command
 	exitSignal   = 128 // and the signal's number on top
 )
 
@@ -96,6 +97,7 @@ func (r *results) fault() error {
 }
 
 func (a *app) command() *cobra.Command {
+	var version bool
 	root := &cobra.Command{
 		Use:   "landline",
 		Short: "A line to every machine: run commands there, move files",
@@ -114,11 +116,17 @@ HOST is a name, name:port, [v6]:port or unix:PATH. Who may come in stands in
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,
 		Args:                       cobra.ArbitraryArgs,
-		RunE:                       unknownVerb,
+		RunE: func(root *cobra.Command, args []string) error {
+			if version {
+				return a.printVersion()
+			}
+			return unknownVerb(root, args)
+		},
 	}
 	root.SetFlagErrorFunc(misused)
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line in place of text")
+	root.Flags().BoolVar(&version, "version", false, "print the version")
 	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.getCommand(), a.putCommand(), a.versionCommand(), completionCommand())
 	return root
 }
@@ -137,6 +145,9 @@ func unknownVerb(root *cobra.Command, args []string) error {
 
 // misused says how to learn the use of a verb.
 func misused(cmd *cobra.Command, err error) error {
+	if e, ok := errors.AsType[*periodError](err); ok {
+		return e
+	}
 	return &hinted{err, cmd.CommandPath() + " --help"}
 }
 

@@ -43,7 +43,12 @@ The exit code is the command's own, or
   126  the command was found but cannot be executed
   127  the command was not found
   128+n  the command was ended by signal n
-A command may return these, too: --verdict writes down what happened.
+A command may return these, too: --verdict writes down what happened. Its "code"
+counts only if its "reason" is exited or refused.
+
+The command has the environment that serve has there, and of yours no more than
+--env gives it. Standard input is read for it: in a "while read" loop, which needs
+that itself, give the command </dev/null.
 
 Ctrl-C goes to the command; a second one has it ended, a third ends landline at once.`,
 		Example: `  landline run shed -- uname -a
@@ -59,8 +64,9 @@ Ctrl-C goes to the command; a second one has it ended, a third ends landline at 
 	fl.StringVar(&f.dir, "cwd", "", "`DIR` to run in (default the home directory there)")
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to add to the environment (may repeat)")
 	fl.BoolVar(&f.shell, "shell", false, "the words are one line for /bin/sh -c")
-	fl.DurationVar(&f.timeout, "timeout", 0, "end the command after this `TIME`, e.g. 30s (default never)")
-	fl.DurationVar(&f.killAfter, "kill-after", remote.DefaultKillAfter, "kill a command that should end and does not after this `TIME`, 0 at once")
+	fl.Var(&period{"timeout", &f.timeout}, "timeout", "end the command after this `TIME`, e.g. 30s (default never)")
+	f.killAfter = remote.DefaultKillAfter
+	fl.Var(&period{"kill-after", &f.killAfter}, "kill-after", "kill a command that should end and does not after this `TIME`, 0 at once")
 	fl.StringVar(&f.encoding, "encoding", "", "what the output is written in: auto, raw, or a `NAME` such as gbk or shift_jis\n(default auto on a terminal: UTF-8 until it is not, then the host's own or GB18030; else raw)")
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
@@ -91,6 +97,9 @@ func (a *app) run(f *runFlags, args []string) error {
 	r, err := a.runOn(f, h, words, out)
 	v := newVerdict(h, &r, err)
 	err = a.explain(h, &r, err)
+	if e, ok := errors.AsType[*exitError](err); ok && e.code == exitNotFound && r.Reason == remote.Refused && quoted(f, words) {
+		e.err = &hinted{e.err, "one word with a space in it: leave out the quotes, or use --shell"}
+	}
 	if a.json {
 		printJSON(&a.out, v)
 	}
@@ -99,6 +108,9 @@ func (a *app) run(f *runFlags, args []string) error {
 
 // check checks what the flags' own types do not.
 func (f *runFlags) check() error {
+	if err := f.lineFlags.check(); err != nil {
+		return err
+	}
 	for _, e := range f.env {
 		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
 			return fmt.Errorf("--env %s: it is NAME=VALUE", e)
@@ -127,6 +139,11 @@ func commandWords(f *runFlags, words []string) ([]string, error) {
 		words = []string{strings.Join(words, " ")}
 	}
 	return words, nil
+}
+
+// quoted says whether a command and its arguments seem to have come as one word.
+func quoted(f *runFlags, words []string) bool {
+	return !f.shell && len(words) == 1 && strings.Contains(words[0], " ")
 }
 
 // runOn runs the words on a host and says what became of them. The error is what

@@ -62,7 +62,7 @@ func hint(err error) string {
 	case errors.Is(err, identity.ErrNoSigner):
 		return "make a key with ssh-keygen -t ed25519, or name one with -i"
 	case notLetIn(err):
-		return "is your public key in ~/.ssh/authorized_keys there? ssh-copy-id puts it there"
+		return "is your public key in ~/.ssh/authorized_keys there? ssh-copy-id puts it there; if it is there, the log of serve says why it does not do"
 	}
 	return ""
 }

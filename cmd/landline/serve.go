@@ -36,7 +36,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Answer: run commands and move files for those who may",
 		Long: `Serve lets in who ~/.ssh/authorized_keys lets in, runs their commands and moves
-their files, all as the user who runs it. It obeys the options from, expiry-time,
+their files, all as the user who runs it; commands get serve's environment. It obeys the options from, expiry-time,
 command, restrict, cert-authority and principals; a key with any other is refused.
 
 It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while.`,
@@ -53,7 +53,7 @@ It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while
 	}
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.listen, "listen", nil, "`ADDR` to listen on (may repeat; default :7373, or nothing with --unix; 127.0.0.1:0 picks a port)")
-	fl.StringVar(&f.unix, "unix", "", "`PATH` of a socket for this user alone: mode 0600, no TLS")
+	fl.StringVar(&f.unix, "unix", "", "`PATH` of a socket for this user (and root) alone: mode 0600, no TLS")
 	fl.StringVar(&f.authorizedKeys, "authorized-keys", "", "`FILE` that says who may come in (default ~/.ssh/authorized_keys)")
 	fl.StringVar(&f.hostKey, "host-key", "", "private key `FILE` of this machine (default sshd's Ed25519 key if readable,\nelse one that is made once in the configuration folder)")
 	fl.IntVar(&f.maxJobs, "max-jobs", 0, "how many commands and copies may run at once: `N` (default 1024)")

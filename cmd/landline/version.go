@@ -20,17 +20,19 @@ func (a *app) versionCommand() *cobra.Command {
 		Use:   "version",
 		Short: "Print the version",
 		Args:  none,
-		RunE: func(*cobra.Command, []string) error {
-			if a.json {
-				return printJSON(&a.out, map[string]any{
-					"version": version, "revision": revision(), "protocol": protocol,
-					"go": runtime.Version(), "system": runtime.GOOS + "/" + runtime.GOARCH,
-				})
-			}
-			fmt.Fprintf(&a.out, "landline %s%s, protocol %d, %s, %s/%s\n", version, dashed(revision()), protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
-			return nil
-		},
+		RunE:  func(*cobra.Command, []string) error { return a.printVersion() },
 	}
+}
+
+func (a *app) printVersion() error {
+	if a.json {
+		return printJSON(&a.out, map[string]any{
+			"version": version, "revision": revision(), "protocol": protocol,
+			"go": runtime.Version(), "system": runtime.GOOS + "/" + runtime.GOARCH,
+		})
+	}
+	fmt.Fprintf(&a.out, "landline %s%s, protocol %d, %s, %s/%s\n", version, dashed(revision()), protocol, runtime.Version(), runtime.GOOS, runtime.GOARCH)
+	return nil
 }
 
 // revision returns the commit that the program was built from, if it is known.
