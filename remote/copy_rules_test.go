@@ -204,6 +204,21 @@ func TestAGetTakesOnlyWhatWasAskedFor(t *testing.T) {
 	}
 }
 
+func TestAFileThatFailsOnBothSidesCountsOnce(t *testing.T) {
+	s := newScript().file(1, "a", 9).chunk(1, 0, "x").add("error", nil, "n", 1, "error", "unreadable").add("error", nil, "name", "b", "error", "odd").done()
+	told := 0
+	k := &sink{dest: t.TempDir(), onError: func(string, error) { told++ }}
+	k.fault = func(op string) error {
+		if op == "write" {
+			return errors.New("no room")
+		}
+		return nil
+	}
+	if _, r, err := s.play(t, k); err != nil || r.Failed != 2 || told != 2 {
+		t.Errorf("%d entries failed, the user was told of %d, %v; want 2 and 2", r.Failed, told, err)
+	}
+}
+
 func TestASegmentHasABound(t *testing.T) {
 	s := newScript().file(1, "a", 1<<30)
 	piece := strings.Repeat("x", maxChunk)

@@ -226,7 +226,6 @@ func (k *sink) renameAgain(first string) {
 
 // sourceError takes the source's word that it could not read something.
 func (k *sink) sourceError(r *record) error {
-	k.result.Failed++
 	name := string(r.name)
 	if r.n != 0 {
 		w, err := k.owe(r.n)
@@ -239,6 +238,7 @@ func (k *sink) sourceError(r *record) error {
 		name = w.name()
 		k.forget(w)
 	}
+	k.result.Failed++
 	k.blame(name, &CopyError{Text: string(r.text)})
 	return nil
 }
