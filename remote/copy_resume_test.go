@@ -193,6 +193,41 @@ func TestABigFileGoesOnWhereItStopped(t *testing.T) {
 	wantNoLitter(t, to)
 }
 
+func TestABigFileThatWasJustMadeGoesOnToo(t *testing.T) {
+	base := quickDir(t)
+	putFile(t, base+"/big", noise(5, 2*segmentSize), 0o644)
+	looks := 0
+	young := func(*diskInfo) bool { looks++; return looks == 1 }
+	l := newCopyLine()
+	l.records.cut = segmentSize + segmentSize/2
+	l.run(t.Context(), &source{paths: []string{base + "/big"}, young: young}, &sink{dest: base + "/to/"})
+	o := copies(t, &source{paths: []string{base + "/big"}}, &sink{dest: base + "/to/"})
+	if o.sink.Resumed != segmentSize {
+		t.Errorf("%d bytes were found, want a segment", o.sink.Resumed)
+	}
+	wantSame(t, base+"/to/big", base+"/big")
+	wantNoLitter(t, base+"/to")
+}
+
+func TestAFileThatChangesWhileItComesOfAgeIsLookedAtAnew(t *testing.T) {
+	base := quickDir(t)
+	putFile(t, base+"/big", noise(5, 2*segmentSize), 0o644)
+	young := func(info *diskInfo) bool {
+		if info.size > segmentSize+1 {
+			putFile(t, base+"/big", noise(6, segmentSize+1), 0o644)
+			return true
+		}
+		return false
+	}
+	var known int64
+	s := &source{paths: []string{base + "/big"}, young: young, progress: func(p CopyProgress) { known = p.BytesKnown }}
+	copies(t, s, &sink{dest: base + "/to/"})
+	if known != segmentSize+1 {
+		t.Errorf("it was announced with %d bytes, want %d", known, segmentSize+1)
+	}
+	wantSame(t, base+"/to/big", base+"/big")
+}
+
 func TestAFolderCopiedToANewNameGoesOnThere(t *testing.T) {
 	base := quickDir(t)
 	from, up, to := base+"/tree", base+"/to", base+"/to/new"

@@ -21,14 +21,20 @@ func newIdentMaker() identMaker {
 	return identMaker{machine: h.Sum32()}
 }
 
+// clockTick is how long a change of a file may bear the time of the one before.
+const clockTick = 20 * time.Millisecond
+
 // isYoung says whether a file was changed so lately that another change could
 // still bear the same time.
-func isYoung(info *diskInfo) bool {
-	tick := 20 * time.Millisecond
+func isYoung(info *diskInfo) bool { return youth(info) > 0 }
+
+// youth is how long a file is young yet; not above 0 if it is not.
+func youth(info *diskInfo) time.Duration {
+	tick := clockTick
 	if info.ctime.ns == 0 {
 		tick = 2 * time.Second // a file system that keeps whole seconds
 	}
-	return time.Since(info.ctime.time()) < tick
+	return tick - time.Since(info.ctime.time())
 }
 
 // of returns a file's ident; none if it would be too long.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"sync"
+	"time"
 
 	"landline/frame"
 )
@@ -91,7 +92,7 @@ func (s *source) turn(ctx context.Context) (done bool, err error) {
 		return false, s.serve(ctx, it, a)
 	}
 	if !s.walked && s.book.open(s.state.Entries) < entryWindow {
-		return false, s.step()
+		return false, s.step(ctx)
 	}
 	if s.walked && len(s.queue) == 0 {
 		return true, s.finish(ctx)
@@ -121,7 +122,7 @@ func (s *source) head() (*item, answer, bool) {
 }
 
 // step takes the next thing from the walk.
-func (s *source) step() error {
+func (s *source) step(ctx context.Context) error {
 	it, ok := s.walk.next()
 	if !ok {
 		s.walked = true
@@ -136,6 +137,9 @@ func (s *source) step() error {
 			return s.cannot(&item{name: it.name}, it.err)
 		}
 		return nil
+	}
+	if err := s.outwait(ctx, it); err != nil {
+		return err
 	}
 	return s.announce(it)
 }
@@ -207,14 +211,43 @@ func (s *source) describe(it *item) (*frame.Builder, error) {
 }
 
 func (s *source) identOf(info *diskInfo) string {
-	young := s.young
-	if young == nil {
-		young = isYoung
-	}
-	if young(info) {
+	if s.isYoung(info) {
 		return ""
 	}
 	return s.ident.of(info)
+}
+
+func (s *source) isYoung(info *diskInfo) bool {
+	if s.young != nil {
+		return s.young(info)
+	}
+	return isYoung(info)
+}
+
+// outwait lets a file come of age that is long enough to be continued after a
+// cut, and looks at it again. It waits for a clockTick at most; a file that is
+// younger by then has no ident. It fails only when ctx ends.
+func (s *source) outwait(ctx context.Context, it *item) error {
+	if it.info.kind != kindFile || it.info.size <= segmentSize || !s.isYoung(&it.info) {
+		return nil
+	}
+	left := youth(&it.info)
+	if left > clockTick {
+		return nil
+	}
+	select {
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	case <-time.After(left):
+	}
+	dir, err := s.places.folder(&it.dir.place)
+	if err != nil {
+		return nil // as its opening will say
+	}
+	if now, err := dir.lstat(it.leaf); err == nil && now.kind == kindFile {
+		it.info = now
+	}
+	return nil
 }
 
 // serve does what the answer to an entry asks for.
