@@ -67,7 +67,6 @@ const (
 	maxComponent   = 255
 	maxLinkTarget  = 4096
 	maxIdent       = 64
-	maxErrorText   = 1024
 	maxWholeFile   = 64 << 10 // content that one record may hold
 	maxChunk       = 1 << 20
 	segmentSize    = 8 << 20 // most bytes under one seal

@@ -91,6 +91,10 @@ func openJournal(dir *folder, key string) (*journal, error) {
 	return nil, errBusy
 }
 
+// copyKey is what the journal of a copy is found by: what the first component of
+// names becomes, empty if it stays, and that component.
+func copyKey(rename, first string) string { return hexKey(journalKey(rename, []byte(first))) }
+
 func journalName(key string, slot int) string {
 	return fmt.Sprintf("%s%s-%d.journal", reservedPrefix, key, slot)
 }

@@ -2,11 +2,11 @@ package remote
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"io"
-	"strings"
 	"unicode/utf8"
 
 	"landline/frame"
@@ -157,25 +157,24 @@ func (in *inbox) decode(h frame.Header, body int) error {
 
 // take takes one member. Members of other kinds are checked too, and harmless.
 func (in *inbox) take(name string, v frame.Value) (err error) {
-	const most = 1<<53 - 1
 	r := &in.rec
 	switch name {
 	case "kind":
 		return in.takeKind(v)
 	case "n":
-		r.n, err = r.whole(fieldN, v, 1, most)
+		r.n, err = r.whole(fieldN, v, 1, maxInt)
 	case "count":
-		r.count, err = r.whole(0, v, 1, most)
+		r.count, err = r.whole(0, v, 1, maxInt)
 	case "offset":
-		r.offset, err = r.whole(fieldOffset, v, 0, most)
+		r.offset, err = r.whole(fieldOffset, v, 0, maxInt)
 	case "length":
-		r.length, err = r.whole(fieldLength, v, 0, most)
+		r.length, err = r.whole(fieldLength, v, 0, maxInt)
 	case "mode":
 		var mode int64
 		mode, err = r.whole(fieldMode, v, 0, 0o777)
 		r.mode = uint32(mode)
 	case "mtime":
-		r.mtime.sec, err = r.whole(fieldTime, v, -most, most)
+		r.mtime.sec, err = r.whole(fieldTime, v, -maxInt, maxInt)
 	case "mtime_ns":
 		r.mtime.ns, err = r.whole(0, v, 0, 999_999_999)
 	case "type":
@@ -187,7 +186,7 @@ func (in *inbox) take(name string, v frame.Value) (err error) {
 	case "ident":
 		r.ident, err = r.bytes(fieldIdent, v, false, maxIdent)
 	case "error":
-		r.text, err = r.bytes(fieldError, v, false, maxErrorText)
+		r.text, err = r.bytes(fieldError, v, false, maxText)
 	case "hash":
 		return r.takeHash(v)
 	default:
@@ -269,20 +268,19 @@ func (r *record) takeHash(v frame.Value) error {
 }
 
 func (c *CopyResult) take(name string, v frame.Value) (err error) {
-	const most = 1<<53 - 1
 	switch name {
 	case "files":
-		c.Files, err = v.Int(0, most)
+		c.Files, err = v.Int(0, maxInt)
 	case "dirs":
-		c.Dirs, err = v.Int(0, most)
+		c.Dirs, err = v.Int(0, maxInt)
 	case "links":
-		c.Links, err = v.Int(0, most)
+		c.Links, err = v.Int(0, maxInt)
 	case "bytes":
-		c.Bytes, err = v.Int(0, most)
+		c.Bytes, err = v.Int(0, maxInt)
 	case "resumed":
-		c.Resumed, err = v.Int(0, most)
+		c.Resumed, err = v.Int(0, maxInt)
 	case "failed":
-		c.Failed, err = v.Int(0, most)
+		c.Failed, err = v.Int(0, maxInt)
 	}
 	return err
 }
@@ -313,19 +311,10 @@ func (r *record) checkNames() error {
 	if r.kind != recEntry {
 		return nil
 	}
-	if r.typ == kindLink && (len(r.target) == 0 || indexNUL(r.target) >= 0) {
+	if r.typ == kindLink && (len(r.target) == 0 || bytes.IndexByte(r.target, 0) >= 0) {
 		return breach("a link's target that is empty or has a NUL byte")
 	}
 	return checkName(r.name)
-}
-
-func indexNUL(b []byte) int {
-	for i, c := range b {
-		if c == 0 {
-			return i
-		}
-	}
-	return -1
 }
 
 // An outbox gathers small records and writes them together.
@@ -366,12 +355,6 @@ func (o *outbox) flush() error {
 	return err
 }
 
-// Write appends to the buffer; a frame.Writer needs it.
-func (o *outbox) Write(p []byte) (int, error) {
-	o.buf = append(o.buf, p...)
-	return len(p), nil
-}
-
 // room adds the record that was begun, for a body of n bytes that the caller
 // reads straight into place. undo takes the record back.
 func (o *outbox) room(n int) (body []byte, undo func(), err error) {
@@ -385,7 +368,7 @@ func (o *outbox) room(n int) (body []byte, undo func(), err error) {
 		}
 	}
 	mark := len(o.buf)
-	if err := frame.NewWriter(o).Begin(&o.h, n); err != nil {
+	if o.buf, err = frame.AppendHeader(o.buf, &o.h, n); err != nil {
 		return nil, nil, err
 	}
 	start := len(o.buf)
@@ -412,16 +395,3 @@ func putTime(h *frame.Builder, t diskTime) {
 }
 
 func (h hash256) hex() string { return hex.EncodeToString(h[:]) }
-
-// errorText is an error as it is sent.
-func errorText(err error) string {
-	text := strings.ToValidUTF8(err.Error(), "\uFFFD")
-	if len(text) <= maxErrorText {
-		return text
-	}
-	cut := maxErrorText
-	for cut > 0 && !utf8.RuneStart(text[cut]) {
-		cut--
-	}
-	return text[:cut]
-}

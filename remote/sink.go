@@ -36,7 +36,6 @@ type sink struct {
 	now     *incoming
 	skip    int64 // the entry whose content is thrown away
 	hash    *hasher
-	keys    keyMaker
 	buf     []byte
 	limiter limiter
 	state   CopyProgress
@@ -190,7 +189,7 @@ func (k *sink) beginJournal(first *record) {
 		return
 	}
 	name, _, _ := strings.Cut(string(first.name), "/")
-	key := k.journalKey(k.tree.rename, name)
+	key := copyKey(k.tree.rename, name)
 	if err := k.trip("journal"); err != nil {
 		return
 	}
@@ -198,12 +197,6 @@ func (k *sink) beginJournal(first *record) {
 		k.journal = j
 		k.tempID = j.id
 	}
-}
-
-// journalKey is what a journal is found by: what the first component of names
-// becomes, if it does not stay, and that component.
-func (k *sink) journalKey(rename, first string) string {
-	return hexKey(k.keys.of(rename, []byte(first)))
 }
 
 // renameAgain makes the target the new name of a directory, although it is there,
@@ -216,7 +209,7 @@ func (k *sink) renameAgain(first string) {
 	}
 	leaf := filepath.Base(k.there)
 	info, err := up.lstat(leaf)
-	if err != nil || info.kind != kindDir || !wasCutOff(up, k.journalKey(leaf, first)) {
+	if err != nil || info.kind != kindDir || !wasCutOff(up, copyKey(leaf, first)) {
 		up.close()
 		return
 	}

@@ -30,11 +30,8 @@ type incoming struct {
 	stored   int64 // where the last byte that was written ends
 }
 
-// A keyMaker makes keys, which stand for names with idents in a journal.
-type keyMaker struct{}
-
-// of returns the key of a name and an ident; never 0.
-func (keyMaker) of(name string, ident []byte) uint64 {
+// journalKey returns what stands for a name with an ident in a journal; never 0.
+func journalKey(name string, ident []byte) uint64 {
 	h := fnv.New64a()
 	_, _ = io.WriteString(h, name)
 	_, _ = h.Write([]byte{0})
@@ -47,7 +44,7 @@ func (keyMaker) of(name string, ident []byte) uint64 {
 func (k *sink) entryFile(e *located) error {
 	w := wanted{n: e.n, dir: e.dir, leaf: e.leaf, length: e.length, mode: e.mode, mtime: e.mtime}
 	if k.journal != nil && len(e.ident) > 0 {
-		w.key = k.keys.of(e.name(), e.ident)
+		w.key = journalKey(e.name(), e.ident)
 	}
 	have, err := k.lookFor(&w)
 	switch {
@@ -306,8 +303,7 @@ func (k *sink) seal(r *record) error {
 // hole steps over zeros that are not stored.
 func (k *sink) hole(r *record) error {
 	in := k.now
-	const most = 1<<53 - 1
-	if r.offset != in.pos || in.unsealed > 0 || r.length == 0 || r.length > most-in.pos {
+	if r.offset != in.pos || in.unsealed > 0 || r.length == 0 || r.length > maxInt-in.pos {
 		return breach("a hole of %d bytes at %d, at %d with %d unsealed", r.length, r.offset, in.pos, in.unsealed)
 	}
 	in.pos += r.length

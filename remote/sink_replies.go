@@ -54,7 +54,7 @@ func (b *replyBox) failed(n int64, name string, err error) {
 	b.endRow()
 	h := b.box.start("failed").Int("n", n)
 	putText(h, "name", cutName(name))
-	h.Str("error", errorText(err))
+	h.Str("error", plain(err.Error(), maxText))
 	b.put()
 }
 

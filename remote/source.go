@@ -286,7 +286,7 @@ func (s *source) cannot(it *item, err error) error {
 		h.Int("n", it.n)
 	}
 	putText(h, "name", cutName(it.name))
-	h.Str("error", errorText(err))
+	h.Str("error", plain(err.Error(), maxText))
 	return s.out.put(nil)
 }
 
