@@ -3,6 +3,7 @@ package remote
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"strings"
@@ -216,6 +217,26 @@ func TestAFileThatFailsOnBothSidesCountsOnce(t *testing.T) {
 	}
 	if _, r, err := s.play(t, k); err != nil || r.Failed != 2 || told != 2 {
 		t.Errorf("%d entries failed, the user was told of %d, %v; want 2 and 2", r.Failed, told, err)
+	}
+}
+
+func TestAClientEndsAGetOfWhatItDidNotAskFor(t *testing.T) {
+	p, cl := peerOfClient(t)
+	to := t.TempDir()
+	got := make(chan error, 1)
+	go func() {
+		_, err := cl.Get(t.Context(), Copy{Paths: []string{"docs"}, Dest: to})
+		got <- err
+	}()
+	m := p.expect(kindGet)
+	p.send(fmt.Sprintf(`{"kind":"data","call":%d,"fd":1,"offset":0}`, m.call), string(newScript().file(1, ".bashrc", 1).box.buf))
+	p.expect(kindCancel)
+	p.send(fmt.Sprintf(`{"kind":"exit","call":%d,"reason":"cancelled"}`, m.call), "")
+	if _, ok := errors.AsType[*Breach](<-got); !ok {
+		t.Error("the get did not end with a breach")
+	}
+	if names, err := os.ReadDir(to); err != nil || len(names) > 0 {
+		t.Errorf("in the target: %v, %v", names, err)
 	}
 }
 
