@@ -61,6 +61,7 @@ It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while
 }
 
 func (a *app) serve(f *serveFlags) error {
+	catchHangup()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once

@@ -13,6 +13,14 @@ import (
 // what this program starts would ignore it too.
 func catchBrokenPipe() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
+// catchHangup keeps a hang-up that is to be ignored (nohup) ignored here, but not by
+// the commands that are started here: they would inherit it.
+func catchHangup() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
+	}
+}
+
 // An interrupted says which signal ended landline's work.
 type interrupted struct {
 	number int
@@ -50,7 +58,11 @@ func cancelOnSignal(cancel context.CancelCauseFunc) (stop func()) {
 func passSignals(cancel context.CancelCauseFunc) (names <-chan string, stop func()) {
 	in := make(chan os.Signal, 8)
 	out := make(chan string, 8)
-	signal.Notify(in, passedOn...)
+	for _, s := range passedOn {
+		if !signal.Ignored(s) { // nohup means that the command there goes on as well
+			signal.Notify(in, s)
+		}
+	}
 	go func() {
 		asked := 0
 		for s := range in {
