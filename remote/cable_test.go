@@ -7,6 +7,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // A cable lies between a client and a server and does harm at one place.
@@ -14,8 +15,9 @@ type cable struct {
 	toServer bool  // which way it harms
 	at       int64 // the byte before which it does; -1 is never
 	harm     func(c *cable, p []byte)
-	stalls   bool // nothing moves any more after the harm
-	step     int  // bytes that pass at a time, 0 for any
+	stalls   bool          // nothing moves any more after the harm
+	step     int           // bytes that pass at a time, 0 for any
+	patience time.Duration // after which it closes by itself, 0 for never
 
 	ends   [2]*net.TCPConn // toward the client, toward the server
 	passed [2]atomic.Int64 // bytes toward the client, toward the server
@@ -134,6 +136,10 @@ func (c *cable) session(t testing.TB, d *dialer, wrap wrapper) (o sessionEnd) {
 		return o
 	}
 	c.ends = [2]*net.TCPConn{a, b}
+	if c.patience > 0 {
+		given := time.AfterFunc(c.patience, func() { closeEnds(c, nil) })
+		defer given.Stop()
+	}
 	var carrying sync.WaitGroup
 	carrying.Go(func() { c.carry(0) })
 	carrying.Go(func() { c.carry(1) })

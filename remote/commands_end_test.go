@@ -351,9 +351,9 @@ func readLater(t *testing.T) <-chan struct{} {
 
 func TestTimeLimitIsNotForTheReader(t *testing.T) {
 	l := newLine(t)
-	// All credit, all that waits to be sent, and then as much as a pipe holds, so
+	// All credit, all that waits to be sent, and what a pipe surely has room for, so
 	// that the program ends while its last words are unread.
-	const n = firstLimit + maxUnsent + pipeBuffer + pipeBuffer/2
+	const n = firstLimit + maxUnsent + pipeBuffer/2
 	r, err := l.Run(t.Context(), Command{
 		Args: []string{"head", "-c", strconv.Itoa(n), "/dev/zero"}, Stdout: stuck(readLater(t)),
 		Timeout: 300 * time.Millisecond, KillAfter: 100 * time.Millisecond,
@@ -369,7 +369,7 @@ func TestKilledProgramsPipeIsReadToItsEnd(t *testing.T) {
 		Args: []string{"cat", "/dev/zero"}, Stdout: stuck(readLater(t)),
 		Timeout: 300 * time.Millisecond, KillAfter: 100 * time.Millisecond,
 	})
-	const least = firstLimit + maxUnsent + 2*pipeBuffer // the pipe was full
+	const least = firstLimit + maxUnsent + pipeBuffer // the pipe was full
 	if err != nil || r.Reason != TimedOut || r.SignalNumber != 15 || r.StdoutBytes < least || r.Held {
 		t.Errorf("%+v, %v; want at least %d bytes and nobody who holds a pipe", r, err, least)
 	}

@@ -186,9 +186,7 @@ func flipUnderTLS(t *testing.T, d *dialer, wrap wrapper, recorded *cable, stride
 	var noticed atomic.Int64
 	for i := range 2 {
 		sideBySide(len(recorded.seen[i])/stride, func(k int) {
-			c := &cable{toServer: i == 1, at: int64(k * stride), harm: flipByte}
-			given := time.AfterFunc(time.Second, func() { closeEnds(c, nil) })
-			defer given.Stop()
+			c := &cable{toServer: i == 1, at: int64(k * stride), harm: flipByte, patience: time.Second}
 			o := c.session(t, d, wrap)
 			if !o.right() && !o.lost() {
 				t.Errorf("way %d, byte %d: %+v", i, c.at, o)
