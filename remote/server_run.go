@@ -221,7 +221,7 @@ func (r *running) drain(f *os.File, s *sendStream) {
 	defer f.Close()
 	b := pipeBuffers.Get().(*[pipeBuffer]byte)
 	defer pipeBuffers.Put(b)
-	last := pipeBuffer // bytes that are still read of a pipe that is given up
+	again := true // what a pipe that is given up holds is read once more
 	for {
 		n, err := f.Read(b[:])
 		if n > 0 {
@@ -230,13 +230,13 @@ func (r *running) drain(f *os.File, s *sendStream) {
 				return
 			}
 		}
-		if r.giveUp.Load() {
-			last -= n
-		}
-		if err != nil && !r.goOn(f, err, last > 0) {
+		if err != nil && !r.goOn(f, err, again) {
 			return
 		}
-		if r.ended.Load() && (last > 0 || unheld(f)) {
+		if err != nil {
+			again = !r.giveUp.Load()
+		}
+		if err != nil || r.ended.Load() && !r.giveUp.Load() {
 			_ = f.SetReadDeadline(time.Now().Add(heldAfter))
 		}
 	}
