@@ -32,16 +32,20 @@ type IPv4 []byte
 // ParseIPv4 checks b's version and lengths and cuts link padding. After it no
 // accessor panics. The header's checksum and its options are not checked: see
 // Verify and Options.
-func ParseIPv4(b []byte) (IPv4, error) {
+func ParseIPv4(b []byte) (IPv4, error) { return ParseIPv4Head(b, 0) }
+
+// ParseIPv4Head is ParseIPv4 for the beginning of a packet, of which rest more
+// bytes lie elsewhere. The view ends with b, and so do Payload and String.
+func ParseIPv4Head(b []byte, rest int) (IPv4, error) {
 	h, err := parseIPv4Header(b)
 	if err != nil {
 		return nil, err
 	}
 	n := h.TotalLen()
-	if n < h.HeaderLen() || n > len(b) {
+	if n < h.HeaderLen() || n > len(b)+rest {
 		return nil, ErrIPv4TotalLen
 	}
-	return h[:n], nil
+	return h[:min(n, len(b))], nil
 }
 
 // parseIPv4Header checks all but the total length.

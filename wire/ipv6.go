@@ -15,16 +15,20 @@ type IPv6 []byte
 // ParseIPv6 checks b's version and lengths and cuts link padding. After it no
 // accessor panics. Extension headers are checked as they are walked: see
 // Extensions and Upper. There are no jumbograms.
-func ParseIPv6(b []byte) (IPv6, error) {
+func ParseIPv6(b []byte) (IPv6, error) { return ParseIPv6Head(b, 0) }
+
+// ParseIPv6Head is ParseIPv6 for the beginning of a packet, of which rest more
+// bytes lie elsewhere. The view ends with b, and so do Payload and String.
+func ParseIPv6Head(b []byte, rest int) (IPv6, error) {
 	h, err := parseIPv6Header(b)
 	if err != nil {
 		return nil, err
 	}
 	n := IPv6Len + h.PayloadLen()
-	if n > len(b) {
+	if n > len(b)+rest {
 		return nil, ErrIPv6PayloadLen
 	}
-	return h[:n], nil
+	return h[:min(n, len(b))], nil
 }
 
 // parseIPv6Header checks all but the payload's length.

@@ -10,15 +10,19 @@ type UDP []byte
 
 // ParseUDP checks b's lengths and cuts what follows the datagram. After it no
 // accessor panics. The checksum is not checked: see Verify.
-func ParseUDP(b []byte) (UDP, error) {
+func ParseUDP(b []byte) (UDP, error) { return ParseUDPHead(b, 0) }
+
+// ParseUDPHead is ParseUDP for the beginning of a datagram, of which rest more
+// bytes lie elsewhere. The view ends with b, and so do Payload and String.
+func ParseUDPHead(b []byte, rest int) (UDP, error) {
 	if len(b) < UDPLen {
 		return nil, ErrUDPShort
 	}
 	n := int(binary.BigEndian.Uint16(b[4:]))
-	if n < UDPLen || n > len(b) {
+	if n < UDPLen || n > len(b)+rest {
 		return nil, ErrUDPLen
 	}
-	return b[:n], nil
+	return b[:min(n, len(b))], nil
 }
 
 // AppendUDP appends a header for a payload of n bytes, at most 65,527, which
@@ -53,11 +57,15 @@ func (u UDP) Header() []byte { return u[:UDPLen] }
 // Verify checks the checksum. It returns ErrUDPNoChecksum if there is none,
 // which is no fault over IPv4 (RFC 1122, Section 4.1.3.4) but one over IPv6
 // (RFC 8200, Section 8.1).
-func (u UDP) Verify(pseudo Sum) error {
+func (u UDP) Verify(pseudo Sum) error { return u.VerifyWith(nil, pseudo) }
+
+// VerifyWith is Verify for a view made by ParseUDPHead, and the rest of the
+// datagram.
+func (u UDP) VerifyWith(rest []byte, pseudo Sum) error {
 	if u.Checksum() == 0 {
 		return ErrUDPNoChecksum
 	}
-	if pseudo.Add(u).Checksum() != 0 {
+	if pseudo.Add(u).PlusAt(Sum(0).Add(rest), len(u)).Checksum() != 0 {
 		return ErrUDPChecksum
 	}
 	return nil
