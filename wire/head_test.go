@@ -21,10 +21,11 @@ func TestHeadsAreCheckedWithTheRest(t *testing.T) {
 	_, err := wire.ParseUDPHead(b[:9], 1)
 	equal(t, "a byte is missing", err, error(wire.ErrUDPLen))
 
-	h, err := wire.ParseIPv4Head(ipv4UDP[:wire.IPv4Len+4], len(ipv4UDP)-wire.IPv4Len-4)
+	rest := wire.IPv4(ipv4UDP).TotalLen() - wire.IPv4Len - 4
+	h, err := wire.ParseIPv4Head(ipv4UDP[:wire.IPv4Len+4], rest)
 	equal(t, "error", err, nil)
 	equal(t, "what is here of the payload", len(h.Payload()), 4)
-	_, err = wire.ParseIPv4Head(ipv4UDP[:wire.IPv4Len+4], len(ipv4UDP)-wire.IPv4Len-5)
+	_, err = wire.ParseIPv4Head(ipv4UDP[:wire.IPv4Len+4], rest-1)
 	equal(t, "a byte is missing", err, error(wire.ErrIPv4TotalLen))
 
 	six := wire.AppendIPv6(nil, &wire.IPv6Header{NextHeader: wire.ProtoNone, HopLimit: 1, Src: ip1, Dst: ip2}, 5)
