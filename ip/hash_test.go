@@ -1,0 +1,42 @@
+package ip
+
+import (
+	"testing"
+)
+
+// The results are of the reference implementation, for the key 00 01 … 0f and the
+// messages 00 … 07 and 00 … 0f.
+func TestHashIsSipHash(t *testing.T) {
+	key := hashKey{0x0706050403020100, 0x0f0e0d0c0b0a0908}
+	h := key.begin()
+	h.add(0x0706050403020100)
+	eight := h
+	if got, want := eight.sum(8), uint64(0x93f5f5799a932462); got != want {
+		t.Errorf("of 8 bytes: %#x, want %#x", got, want)
+	}
+	h.add(0x0f0e0d0c0b0a0908)
+	if got, want := h.sum(16), uint64(0x3f2acc7f57c29bdb); got != want {
+		t.Errorf("of 16 bytes: %#x, want %#x", got, want)
+	}
+}
+
+func TestHashDependsOnAllThatItIsTold(t *testing.T) {
+	key := newHashKey(seeded(1))
+	a := addrList("10.0.0.1", "10.0.0.2", "2001:db8::1", "2001:db8::2")
+	sums := map[uint64]bool{key.addr(a[0]): true, key.addr(a[1]): true, key.addr(a[2]): true, newHashKey(seeded(2)).addr(a[0]): true}
+	sums[key.pair(a[0], a[1], 17)] = true
+	sums[key.pair(a[1], a[0], 17)] = true
+	sums[key.pair(a[0], a[1], 6)] = true
+	sums[key.pair(a[2], a[3], 17)] = true
+	if len(sums) != 8 {
+		t.Errorf("%d sums of 8 different things", len(sums))
+	}
+}
+
+func BenchmarkHash(b *testing.B) {
+	key, a := newHashKey(seeded(1)), addrList("10.0.0.1", "10.0.0.2")
+	b.ReportAllocs()
+	for b.Loop() {
+		key.pair(a[0], a[1], 17)
+	}
+}
