@@ -13,6 +13,13 @@ type hashKey [2]uint64
 
 func newHashKey(random *rand.Rand) hashKey { return hashKey{random.Uint64(), random.Uint64()} }
 
+// word returns the hash of a number.
+func (k hashKey) word(n uint64) uint64 {
+	h := k.begin()
+	h.add(n)
+	return h.sum(8)
+}
+
 // addr returns the hash of an address without zone.
 func (k hashKey) addr(a netip.Addr) uint64 {
 	h := k.begin()
@@ -39,25 +46,26 @@ func (k hashKey) begin() sipHash {
 	}
 }
 
-func (h *sipHash) round() {
+func (h sipHash) round() sipHash {
 	h.v0 += h.v1
 	h.v2 += h.v3
 	h.v1 = bits.RotateLeft64(h.v1, 13) ^ h.v0
 	h.v3 = bits.RotateLeft64(h.v3, 16) ^ h.v2
-	h.v0 = bits.RotateLeft64(h.v0, 32)
+	h.v0 = bits.RotateLeft64(h.v0, 32) + h.v3
 	h.v2 += h.v1
-	h.v0 += h.v3
 	h.v1 = bits.RotateLeft64(h.v1, 17) ^ h.v2
 	h.v3 = bits.RotateLeft64(h.v3, 21) ^ h.v0
 	h.v2 = bits.RotateLeft64(h.v2, 32)
+	return h
 }
 
 // add hashes eight bytes, as the little-endian number that they are.
 func (h *sipHash) add(m uint64) {
-	h.v3 ^= m
-	h.round()
-	h.round()
-	h.v0 ^= m
+	s := *h
+	s.v3 ^= m
+	s = s.round().round()
+	s.v0 ^= m
+	*h = s
 }
 
 func (h *sipHash) addAddr(a netip.Addr) {
@@ -70,8 +78,6 @@ func (h *sipHash) addAddr(a netip.Addr) {
 func (h *sipHash) sum(n uint64) uint64 {
 	h.add(n << 56)
 	h.v2 ^= 0xff
-	for range 4 {
-		h.round()
-	}
-	return h.v0 ^ h.v1 ^ h.v2 ^ h.v3
+	s := h.round().round().round().round()
+	return s.v0 ^ s.v1 ^ s.v2 ^ s.v3
 }
