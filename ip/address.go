@@ -22,7 +22,7 @@ type address struct {
 type addrState uint8
 
 const (
-	addrTentative  addrState = iota // not proved to be ours alone: no packet leaves from it or is taken for it
+	addrTentative  addrState = iota // not proved to be ours alone: no packet leaves from it or comes to it
 	addrPreferred                   // without restriction
 	addrDeprecated                  // by what uses it already, and by others for want of another
 	addrDuplicated                  // somebody else has it: never

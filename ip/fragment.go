@@ -37,8 +37,8 @@ type fragmenter struct {
 }
 
 // fragment4 returns a fragmenter of an IPv4 packet, of which header may be all or only the
-// beginning. The packet may be a fragment. The error is DropTooBig if it must not be cut, or if its
-// header leaves no room for 8 bytes.
+// beginning. The packet may be a fragment. The error is DropTooBig if it must not be cut,
+// or if its header leaves no room for 8 bytes.
 func fragment4(header wire.IPv4, first, second []byte, mtu int) (fragmenter, error) {
 	f := fragmenter{header: header.Header(), first: first, second: second, mtu: mtu}
 	f.offset, f.more = header.FragmentOffset(), header.MoreFragments()
@@ -53,7 +53,9 @@ func fragment4(header wire.IPv4, first, second []byte, mtu int) (fragmenter, err
 // (RFC 8200, Section 4.5). The header is followed by the extension headers that routers on
 // the way look at: hop-by-hop options, and all up to a routing header. The byte at
 // nextField of header is the type of what follows. The identification must be new.
-func fragment6(header wire.IPv6, nextField int, first, second []byte, mtu int, id uint32) (fragmenter, error) {
+func fragment6(
+	header wire.IPv6, nextField int, first, second []byte, mtu int, id uint32,
+) (fragmenter, error) {
 	f := fragmenter{header: header, first: first, second: second, mtu: mtu}
 	f.six, f.nextField, f.id = true, nextField, id
 	f.whole = len(header)+f.left() <= mtu
@@ -66,8 +68,8 @@ func fragment6(header wire.IPv6, nextField int, first, second []byte, mtu int, i
 // left returns how much of the payload is left.
 func (f *fragmenter) left() int { return len(f.first) + len(f.second) }
 
-// next makes f.head and f.body the next fragment and reports whether there is one. What f.head
-// needs, at most the MTU, is appended to b. A packet that fits comes as it is.
+// next makes f.head and f.body the next fragment and reports whether there is one. What
+// f.head needs, at most the MTU, is appended to b. A packet that fits comes as it is.
 func (f *fragmenter) next(b []byte) bool {
 	if f.started && f.left() == 0 {
 		return false
@@ -84,8 +86,8 @@ func (f *fragmenter) next(b []byte) bool {
 	return true
 }
 
-// part returns how many bytes of payload go into the next fragment, behind n bytes of headers, and
-// whether others follow: "the number of octets in all but the last is a multiple of 8".
+// part returns how many bytes of payload go into the next fragment, behind n bytes of
+// headers, and whether others follow. Offsets count units of 8 bytes.
 func (f *fragmenter) part(n int) (size int, more bool) {
 	room := f.mtu - n
 	if f.left() <= room {
@@ -123,8 +125,8 @@ func (f *fragmenter) next4(b []byte) {
 	f.take(b, n)
 }
 
-// appendCopiedHeader appends an IPv4 header without those options that only the first fragment has
-// (RFC 791, Section 3.1: the copied flag). After a bad option there are none.
+// appendCopiedHeader appends an IPv4 header without those options that only the first
+// fragment has (RFC 791, Section 3.1: the copied flag). After a bad option there are none.
 func appendCopiedHeader(b []byte, header wire.IPv4) []byte {
 	start := len(b)
 	b = append(b, header[:wire.IPv4Len]...)

@@ -203,9 +203,15 @@ func TestRefusesToCutWhatMustNotBe(t *testing.T) {
 	if _, err := fragment4(h, h.Payload(), nil, 67); err != DropTooBig {
 		t.Errorf("no room beside the options: %v", err)
 	}
-	six, n, nextField := packet6(1240, wire.ProtoUDP, pattern(81))
-	if _, err := fragment6(six[:n], nextField, six[n:], nil, 1280, 1); err != DropTooBig {
-		t.Errorf("no room beside the extension headers: %v", err)
+	for _, extensions := range []int{1240, 1232} {
+		six, n, nextField := packet6(extensions, wire.ProtoUDP, pattern(81))
+		if _, err := fragment6(six[:n], nextField, six[n:], nil, 1280, 1); err != DropTooBig {
+			t.Errorf("no room beside %d bytes of extension headers: %v", extensions, err)
+		}
+	}
+	six, n, nextField := packet6(1224, wire.ProtoUDP, pattern(81))
+	if got := len(cut6(t, six, n, nextField, 0, 1280, 1)); got != 11 {
+		t.Errorf("with room for 8 bytes: %d fragments", got)
 	}
 }
 

@@ -49,6 +49,19 @@ func TestIdentificationsHaveNoPattern(t *testing.T) {
 	}
 }
 
+func TestEachFlowHasAnOrderOfItsOwn(t *testing.T) {
+	key := newHashKey(seeded(1))
+	same := 0
+	for n := range uint32(1000) {
+		if key.permute(n, 8, 1) == key.permute(n, 8, 2) {
+			same++
+		}
+	}
+	if same > 5 {
+		t.Errorf("%d of 1000 are in one place", same)
+	}
+}
+
 func TestIdentificationsDependOnTheSeed(t *testing.T) {
 	a := addrList("10.0.0.1", "10.0.0.2")
 	one, again := newIdentifications(seeded(1)), newIdentifications(seeded(1))

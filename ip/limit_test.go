@@ -105,7 +105,9 @@ func TestSilenceFillsTheBucketsNoFurtherThanTheBurst(t *testing.T) {
 			n++
 		}
 	}
-	between(t, "after a long silence", n, 6, 20)
+	between(t, "to one after a long silence", n, 6, 20)
+	// A burst, and what a second brings.
+	between(t, "to all after a long silence", flood(m, later, 10000, address4), 900, 1400)
 }
 
 // A stranger who spoofs another's address must not learn from what he himself is sent how

@@ -20,7 +20,7 @@ type fragmentMemory struct {
 	last  time.Time
 
 	key      hashKey
-	sources  *[fragmentSources]fragmentSource // nil while there is no packet
+	sources  *[fragmentSources]fragmentSource // nil until there is a packet
 	buffers  [len(fragmentSizes)][][]byte     // unused
 	partials *partial                         // unused, linked by newer
 }
@@ -65,18 +65,17 @@ func (m *fragmentMemory) source(a netip.Addr) *fragmentSource {
 	return &m.sources[m.key.addr(a)%fragmentSources]
 }
 
-// newPartial returns a record for the packet with key, with an account of its own source.
+// newPartial returns a record of the packet with key. Its source may have too much by that
+// until reserve, which is called next.
 func (r *reassembler) newPartial(key fragmentKey) *partial {
 	m := &r.memory
-	source := m.source(key.src)
-	r.displace(source, nil, partialCost)
 	for m.partials == nil && !m.allocate(partialCost) {
 		r.makeRoom(nil)
 	}
 	p := m.takePartial()
-	p.reset(key, source)
-	source.bytes += partialCost
-	source.packets.push(p)
+	p.reset(key, m.source(key.src))
+	p.source.bytes += partialCost
+	p.source.packets.push(p)
 	return p
 }
 

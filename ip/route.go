@@ -85,8 +85,8 @@ func (t *routeTable) levels(a netip.Addr) *[]routeLevel {
 	return &t.v6
 }
 
-// lookup returns the best route to dst, which has no zone. If index is not 0 only routes of that
-// interface count, as for link-local and multicast addresses.
+// lookup returns the best route to dst, which has no zone. If index is not 0, only routes
+// of that interface count, as for link-local and multicast addresses.
 func (t *routeTable) lookup(dst netip.Addr, index int) (Route, bool) {
 	key := routeKeyOf(dst)
 	levels := *t.levels(dst)
