@@ -38,6 +38,8 @@ const (
 	DropARP                                        // an ARP message that is not to be believed
 	DropNDPHopLimit                                // Neighbor Discovery from another link
 	DropNDP                                        // a Neighbor Discovery message that is not to be believed
+	DropGroupMessage                               // a multicast query or report that is not to be believed
+	DropGroupLimit                                 // too many multicast groups
 	DropTentative                                  // for an address that is not proved to be ours alone
 	DropSocketFull                                 // the socket's reader is too slow
 	DropFiltered                                   // the socket is connected to somebody else
@@ -54,7 +56,7 @@ var dropText = [...]string{
 	"too big", "no route", "no source address", "protocol", "no port", "no echo", "icmp kind", "icmp quote",
 	"icmp limit", "extension header", "fragment range", "fragment overlap", "fragment tiny", "fragment memory",
 	"fragment timeout", "neighbor queue", "neighbor failed", "neighbor table", "arp", "ndp hop limit", "ndp",
-	"tentative address", "socket full", "filtered", "queue full", "device", "closed",
+	"group message", "group limit", "tentative address", "socket full", "filtered", "queue full", "device", "closed",
 }
 
 // String returns the reason in a few words: "udp checksum", "no route".
@@ -70,3 +72,14 @@ func (d Drop) String() string {
 
 // Error returns "dropped: " and what String returns.
 func (d Drop) Error() string { return "dropped: " + d.String() }
+
+// DropOf returns the Drop that an error is: a wire.Fault or a Drop.
+func DropOf(err error) Drop {
+	switch e := err.(type) {
+	case wire.Fault:
+		return Drop(e)
+	case Drop:
+		return e
+	}
+	return DropDevice
+}

@@ -222,3 +222,17 @@ func (t *routeTable) appendTo(b []Route) []Route {
 	}
 	return b
 }
+
+// clone returns a copy that changes to t do not reach.
+func (t *routeTable) clone() routeTable {
+	return routeTable{cloneLevels(t.v4), cloneLevels(t.v6)}
+}
+
+func cloneLevels(levels []routeLevel) []routeLevel {
+	levels = slices.Clone(levels)
+	for i := range levels {
+		l := &levels[i]
+		l.keys, l.routes = slices.Clone(l.keys), slices.Clone(l.routes)
+	}
+	return levels
+}

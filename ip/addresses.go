@@ -1,0 +1,106 @@
+package ip
+
+import (
+	"net/netip"
+	"slices"
+	"syscall"
+	"time"
+)
+
+// AddAddress gives the interface an address, with the length of its network's prefix. Unless probes find that
+// another machine has it, it can be used soon: at once if there are no probes. The error is EINVAL if
+// no host can have that address, EEXIST if it is there already.
+func (i *Interface) AddAddress(p netip.Prefix) error {
+	return i.addAddress(address{prefix: p, origin: originStatic})
+}
+
+// addAddress adds an address and begins to find out whether it is ours alone.
+func (i *Interface) addAddress(a address) error {
+	a.addr, a.index = a.prefix.Addr(), i.index
+	if !a.prefix.IsValid() || a.addr.Zone() != "" || !a.addr.Is4() && i.noIPv6 || !mayBeOurs(a.addr, i.loopback) {
+		return syscall.EINVAL
+	}
+	a.state = i.firstState(a.addr)
+	i.stack.mu.Lock()
+	if slices.ContainsFunc(i.addresses, func(b address) bool { return b.addr == a.addr }) {
+		i.stack.mu.Unlock()
+		return syscall.EEXIST
+	}
+	i.addresses = append(i.addresses, a)
+	i.stack.routes.add(i.onLink(a.prefix))
+	i.stack.publishLocked()
+	i.stack.mu.Unlock()
+	i.prove(a.addr)
+	return nil
+}
+
+// mayBeOurs reports whether a host can have an address.
+func mayBeOurs(a netip.Addr, loopback bool) bool {
+	if loopback {
+		return a.IsLoopback()
+	}
+	return !a.IsMulticast() && !a.IsUnspecified() && !a.IsLoopback() && !martianSource(a, a)
+}
+
+// onLink is the route to the network of an address.
+func (i *Interface) onLink(p netip.Prefix) Route {
+	return Route{Dst: p.Masked(), Interface: i.index}
+}
+
+// RemoveAddress takes an address away, and the route to its network unless another address is in it. It
+// reports whether the interface had it.
+func (i *Interface) RemoveAddress(a netip.Addr) bool {
+	i.forget(a)
+	i.stack.mu.Lock()
+	defer i.stack.mu.Unlock()
+	k := slices.IndexFunc(i.addresses, func(b address) bool { return b.addr == a })
+	if k < 0 {
+		return false
+	}
+	network := i.onLink(i.addresses[k].prefix)
+	i.addresses = slices.Delete(i.addresses, k, k+1)
+	same := func(b address) bool { return b.prefix.Masked() == network.Dst }
+	if !slices.ContainsFunc(i.addresses, same) {
+		i.stack.routes.remove(network)
+	}
+	i.stack.publishLocked()
+	return true
+}
+
+// setState notes what was found out about an address.
+func (i *Interface) setState(a netip.Addr, state addrState) {
+	i.changeAddress(a, func(b *address) { b.state = state })
+}
+
+// changeAddress changes an address that the interface has.
+func (i *Interface) changeAddress(a netip.Addr, change func(*address)) {
+	i.stack.mu.Lock()
+	defer i.stack.mu.Unlock()
+	for k := range i.addresses {
+		if i.addresses[k].addr == a {
+			change(&i.addresses[k])
+			i.stack.publishLocked()
+			return
+		}
+	}
+}
+
+// age removes addresses whose lifetime is over and deprecates those that are no more preferred. It
+// returns when it has something to do next.
+func (i *Interface) age(now time.Time) (next time.Time) {
+	i.stack.mu.Lock()
+	defer i.stack.mu.Unlock()
+	before := len(i.addresses)
+	changed := false
+	i.addresses = slices.DeleteFunc(i.addresses, func(a address) bool { return !a.age(now) })
+	for k := range i.addresses {
+		state := i.addresses[k].state
+		i.addresses[k].age(now)
+		changed = changed || i.addresses[k].state != state
+		next = earlier(next, i.addresses[k].next())
+	}
+	if changed || len(i.addresses) != before {
+		i.stack.publishLocked()
+	}
+	return next
+}
