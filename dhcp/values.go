@@ -1,6 +1,7 @@
 package dhcp
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math/bits"
 	"net/netip"
@@ -50,6 +51,9 @@ func (m Message) MaskBits() int {
 // Parameters returns the codes of the options that the client asks for, in the order
 // of its liking. It is nil if the client does not say.
 func (m Message) Parameters() []byte { return m.Option(OptParameters) }
+
+// asksFor reports whether the client asks for an option.
+func (m Message) asksFor(c Code) bool { return bytes.IndexByte(m.Parameters(), byte(c)) >= 0 }
 
 // ClientID returns the bytes that the client is known by, or nil: at least 2 (RFC
 // 2132, Section 9.14).
