@@ -376,8 +376,9 @@ func TestFullTAPTakesLessAndSaysWhenThereIsRoom(t *testing.T) {
 	} {
 		ip(t, strings.Fields(line)...)
 	}
+	needProgram(t, "tc")
 	if out, err := exec.Command("tc", strings.Fields("qdisc add dev left root tbf rate 8bit burst 2000 limit 10000000")...).CombinedOutput(); err != nil {
-		t.Skipf("needs tc with tbf: %v\n%s", err, out)
+		miss(t, "needs the queue tbf: ", err, ": ", string(out))
 	}
 
 	took := 0

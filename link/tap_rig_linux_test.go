@@ -15,23 +15,32 @@ import (
 	"landline/wire"
 )
 
-// needRoot skips the test if this machine lets nobody make a TAP in a network namespace,
-// or fails it if LANDLINE_INTEROP=1 is set.
+// needRoot skips the test if it cannot make a TAP in a network namespace. If root cannot
+// either and LANDLINE_INTEROP=1 is set, it fails.
 func needRoot(t testing.TB) {
 	t.Helper()
-	miss := t.Skip
-	if os.Getenv("LANDLINE_INTEROP") == "1" {
-		miss = t.Fatal
-	}
 	if os.Geteuid() != 0 {
-		miss("needs root, to make a network namespace")
+		t.Skip("needs root, to make a network namespace")
 	}
 	if _, err := os.Stat("/dev/net/tun"); err != nil {
-		miss("needs TUN/TAP: ", err)
+		miss(t, "needs TUN/TAP: ", err)
 	}
-	if _, err := exec.LookPath("ip"); err != nil {
-		miss("needs ip, of iproute2: ", err)
+	needProgram(t, "ip")
+}
+
+func needProgram(t testing.TB, name string) {
+	t.Helper()
+	if _, err := exec.LookPath(name); err != nil {
+		miss(t, "needs ", name, ", of iproute2: ", err)
 	}
+}
+
+func miss(t testing.TB, reason ...any) {
+	t.Helper()
+	if os.Getenv("LANDLINE_INTEROP") == "1" {
+		t.Fatal(reason...)
+	}
+	t.Skip(reason...)
 }
 
 // enterNamespace gives the test a network namespace of its own, as long as it stays in its
@@ -45,7 +54,7 @@ func enterNamespace(t testing.TB) {
 		t.Fatal(err)
 	}
 	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
-		t.Fatal(os.NewSyscallError("unshare", err))
+		miss(t, "needs a network namespace: ", os.NewSyscallError("unshare", err))
 	}
 	t.Cleanup(func() {
 		defer origin.Close()
