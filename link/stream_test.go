@@ -115,6 +115,7 @@ func TestFullStreamTakesLessAndSaysWhenThereIsRoom(t *testing.T) {
 			if n == 0 {
 				break
 			}
+			synctest.Wait() // until the goroutine that writes is stuck
 			taken++
 			if taken > 4000 {
 				t.Fatal("it takes everything")
