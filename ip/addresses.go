@@ -14,13 +14,27 @@ func (i *Interface) AddAddress(p netip.Prefix) error {
 	return i.addAddress(address{prefix: p, origin: originStatic})
 }
 
+// AddLease is AddAddress for an address that DHCP gives, until a time, or for ever if that is zero. If the
+// interface has it already, only the time changes. "The client SHOULD perform a final check" that nobody else has
+// it (RFC 2131, Section 3.1, step 5): it is probed for as RFC 5227 says, unless InterfaceConfig.Probes is
+// negative.
+func (i *Interface) AddLease(p netip.Prefix, until time.Time) error {
+	err := i.addAddress(address{prefix: p, origin: originDHCP, validUntil: until})
+	if err == syscall.EEXIST {
+		i.changeAddress(p.Addr(), func(a *address) { a.validUntil = until })
+		err = nil
+	}
+	i.ageAddresses()
+	return err
+}
+
 // addAddress adds an address and begins to find out whether it is ours alone.
 func (i *Interface) addAddress(a address) error {
 	a.addr, a.index = a.prefix.Addr(), i.index
 	if !a.prefix.IsValid() || a.addr.Zone() != "" || !a.addr.Is4() && i.noIPv6 || !mayBeOurs(a.addr, i.loopback) {
 		return syscall.EINVAL
 	}
-	a.state = i.firstState(a.addr)
+	a.state = i.firstState(&a)
 	i.stack.mu.Lock()
 	if slices.ContainsFunc(i.addresses, func(b address) bool { return b.addr == a.addr }) {
 		i.stack.mu.Unlock()
@@ -30,7 +44,7 @@ func (i *Interface) addAddress(a address) error {
 	i.stack.routes.add(i.onLink(a.prefix))
 	i.stack.publishLocked()
 	i.stack.mu.Unlock()
-	i.prove(a.addr)
+	i.prove(&a)
 	return nil
 }
 

@@ -15,6 +15,10 @@ func (s *Stack) Changed() <-chan struct{} {
 func (s *Stack) changed() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.changedLocked()
+}
+
+func (s *Stack) changedLocked() {
 	if s.news != nil {
 		close(s.news)
 		s.news = nil

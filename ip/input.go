@@ -17,7 +17,8 @@ type input struct {
 	// The frame at hand, without a tag, and what the link layer knows of it.
 	f     link.Frame
 	src   wire.MAC
-	group bool // it came to a group or to all
+	group bool   // it came to a group or to all
+	p     Packet // that is in it; here, as it would be allocated elsewhere
 
 	// packets wait for the transport of one protocol, so that it sees a batch.
 	packets []Packet

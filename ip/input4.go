@@ -11,18 +11,19 @@ func (in *input) ipv4(b []byte) Drop {
 	if err := h.Verify(); err != nil {
 		return DropOf(err)
 	}
-	p := Packet{
+	p := &in.p
+	*p = Packet{
 		Interface: in.i, Src: h.Src(), Dst: h.Dst(), Protocol: h.Protocol(), TTL: h.TTL(), TOS: h.TOS(),
 		Group: in.group, ip: h,
 	}
-	in.take(&p, h.Payload(), h.TotalLen()-len(h))
-	if d := in.options4(&p, h); d != 0 {
+	in.take(p, h.Payload(), h.TotalLen()-len(h))
+	if d := in.options4(p, h); d != 0 {
 		return d
 	}
-	if d := in.addresses4(&p); d != 0 {
+	if d := in.addresses4(p); d != 0 {
 		return d
 	}
-	return in.route4(&p, h)
+	return in.route4(p, h)
 }
 
 // addresses4 looks whether a packet may have come from where it says, and to where it

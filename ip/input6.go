@@ -8,28 +8,29 @@ func (in *input) ipv6(b []byte) Drop {
 	if err != nil {
 		return DropOf(err)
 	}
-	p := Packet{
+	p := &in.p
+	*p = Packet{
 		Interface: in.i, Src: h.Src(), Dst: h.Dst(), Protocol: h.NextHeader(), TTL: h.HopLimit(),
 		TOS: h.TrafficClass(), Group: in.group, ip: h,
 	}
-	in.take(&p, h.Payload(), wire.IPv6Len+h.PayloadLen()-len(h))
-	if d := in.addresses6(&p); d != 0 {
+	in.take(p, h.Payload(), wire.IPv6Len+h.PayloadLen()-len(h))
+	if d := in.addresses6(p); d != 0 {
 		return d
 	}
-	switch in.whose6(&p) {
+	switch in.whose6(p) {
 	case toUs:
-		return in.extensions(&p, h)
+		return in.extensions(p, h)
 	case toOthers:
-		if d := in.hopByHop(&p, h); d != 0 {
+		if d := in.hopByHop(p, h); d != 0 {
 			return d
 		}
-		return in.forward(&p)
+		return in.forward(p)
 	case toNoGroup:
 		return DropNoGroup
 	}
 	// "the node MUST silently discard" what comes to a tentative address, but for
 	// what finds out if it is somebody's (RFC 4862, Section 5.4.3).
-	return in.extensions(&p, h)
+	return in.extensions(p, h)
 }
 
 // addresses6 is addresses4 for IPv6. A packet with one of our addresses as source may be

@@ -29,7 +29,8 @@ type InterfaceConfig struct {
 	// Probes is how often it is asked whether somebody else has an address before it is used,
 	// a second apart: DupAddrDetectTransmits of RFC 4862, Section 5.1. If zero, 1 for IPv6
 	// and 0 for IPv4, whose addresses are announced and defended but used at once; negative is
-	// 0 for both. With 3, IPv4 too is probed for as RFC 5227 says.
+	// 0 for both. With 3, IPv4 too is probed for as RFC 5227 says; addresses of AddLease are so unless it is
+	// negative.
 	Probes int
 	// Advertise, if not nil, tells the hosts on the link about this router.
 	Advertise *Advertise
@@ -49,7 +50,7 @@ type Interface struct {
 	loopback  bool
 	back      link.Device // the other end of the loopback's cable
 	noIPv6    bool
-	mtu4      int
+	mtu4      atomic.Int32 // what DHCP says, if it is less than the device's
 	mtu6      atomic.Int32 // what routers say, if it is less
 	hopLimit  atomic.Int32
 	joined    atomic.Pointer[map[netip.Addr]bool]
@@ -86,9 +87,10 @@ func (s *Stack) newInterface(dev link.Device, cfg InterfaceConfig) (*Interface, 
 		return nil, fmt.Errorf("%w: %d bytes", ErrMTU, info.MTU)
 	}
 	i := &Interface{
-		stack: s, dev: dev, mac: info.MAC, mtu4: info.MTU, offloads: info.Offloads, loopback: cfg.loopback,
+		stack: s, dev: dev, mac: info.MAC, offloads: info.Offloads, loopback: cfg.loopback,
 		noIPv6: cfg.NoIPv6 || info.MTU < minMTU6,
 	}
+	i.mtu4.Store(int32(info.MTU))
 	i.mtu6.Store(int32(info.MTU))
 	i.hopLimit.Store(defaultHops)
 	i.joined.Store(&map[netip.Addr]bool{})
@@ -149,7 +151,17 @@ func (i *Interface) Index() int { return i.index }
 func (i *Interface) MAC() wire.MAC { return i.mac }
 
 // MTU returns the largest IPv4 packet that goes over its link, in bytes.
-func (i *Interface) MTU() int { return i.mtu4 }
+func (i *Interface) MTU() int { return int(i.mtu4.Load()) }
+
+// SetMTU makes IPv4 packets no longer than that, in bytes. It is not less than 68, nor more than what the
+// device says, which is also what 0 stands for.
+func (i *Interface) SetMTU(n int) {
+	most := i.dev.Info().MTU
+	if n == 0 {
+		n = most
+	}
+	i.mtu4.Store(int32(min(max(n, link.MinMTU), most)))
+}
 
 // Loopback reports whether it leads back to the host itself.
 func (i *Interface) Loopback() bool { return i.loopback }
@@ -176,7 +188,7 @@ func (i *Interface) wrote(frames []link.Frame) {
 // mtuFor returns the MTU of the link for packets to an address.
 func (i *Interface) mtuFor(dst netip.Addr) int {
 	if dst.Is4() {
-		return i.mtu4
+		return i.MTU()
 	}
 	return int(i.mtu6.Load())
 }

@@ -14,9 +14,10 @@ import (
 // machines are what an interface has of states and times. They are under one lock. What they want done is
 // done after it is given back, for it leads to packets, and these lead anywhere.
 type machines struct {
-	i       *Interface
-	probes4 int
-	probes6 int
+	i          *Interface
+	probes4    int
+	probes6    int
+	probesDHCP int
 
 	mu         sync.Mutex
 	stopped    bool
@@ -46,6 +47,9 @@ func (m *machines) init(i *Interface, cfg InterfaceConfig, now time.Time) error 
 	m.probes4, m.probes6 = max(0, cfg.Probes), max(0, cfg.Probes)
 	if cfg.Probes == 0 {
 		m.probes6 = 1
+	}
+	if cfg.Probes >= 0 {
+		m.probesDHCP = 3 // PROBE_NUM of RFC 5227, Section 1.1
 	}
 	m.neighbors = newNeighbors(s.random.source(), neighborLimits{})
 	m.detector = newDetector(s.random.source())

@@ -151,6 +151,31 @@ func (p *Path) checkSource(v *view) Drop {
 	return 0
 }
 
+// SortDestinations puts the addresses of one machine into the order in which they should be tried (RFC
+// 6724, Section 6).
+func (s *Stack) SortDestinations(dsts []netip.Addr) {
+	v := s.view.Load()
+	sortDestinations(dsts, func(dst netip.Addr) *address {
+		p, err := s.Path(netip.Addr{}, dst, nil)
+		if err != nil {
+			return nil
+		}
+		return v.address(p.src)
+	})
+}
+
+// address returns the address of ours that a is, or nil.
+func (v *view) address(a netip.Addr) *address {
+	for _, all := range v.addresses {
+		for k := range all {
+			if all[k].addr == a {
+				return &all[k]
+			}
+		}
+	}
+	return nil
+}
+
 // named returns the interface of a name, or nil.
 func (v *view) named(name string) *Interface {
 	for _, i := range v.interfaces {

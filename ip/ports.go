@@ -28,6 +28,7 @@ type Binding struct {
 	Port  uint16
 	Dual  bool // with an unspecified IPv6 address: all addresses of both families
 	Reuse bool // others that say so too may hold the same
+	Own   bool // the host needs it itself, so it may be a reserved one
 }
 
 // Bind takes a port, an ephemeral one if b has none, and returns what was taken. random
@@ -39,7 +40,7 @@ func (p *Ports) Bind(b Binding, random uint64) (Binding, error) {
 	if b.Port == 0 {
 		return p.bindEphemeralLocked(b, random)
 	}
-	if b.Port < p.Reserved {
+	if b.Port < p.Reserved && !b.Own {
 		return b, syscall.EACCES
 	}
 	if !p.freeLocked(b) {

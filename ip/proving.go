@@ -8,18 +8,20 @@ import (
 )
 
 // probesFor is how often it is asked whether somebody has an address.
-func (i *Interface) probesFor(a netip.Addr) int {
+func (i *Interface) probesFor(a *address) int {
 	switch {
 	case i.loopback:
 		return 0
-	case a.Is4():
+	case a.origin == originDHCP:
+		return i.probesDHCP
+	case a.addr.Is4():
 		return i.probes4
 	}
 	return i.probes6
 }
 
 // firstState is the state of an address that has just been given.
-func (i *Interface) firstState(a netip.Addr) addrState {
+func (i *Interface) firstState(a *address) addrState {
 	if i.probesFor(a) > 0 {
 		return addrTentative
 	}
@@ -28,14 +30,14 @@ func (i *Interface) firstState(a netip.Addr) addrState {
 
 // prove begins to find out whether an address is ours alone, and joins the group that its owner is asked
 // at.
-func (i *Interface) prove(a netip.Addr) {
+func (i *Interface) prove(a *address) {
 	if i.loopback {
 		return
 	}
-	if a.Is6() {
-		i.Join(wire.SolicitedNode(a))
+	if a.addr.Is6() {
+		i.Join(wire.SolicitedNode(a.addr))
 	}
-	i.with(func(now time.Time) { i.detector.claim(now, a, i.probesFor(a)) })
+	i.with(func(now time.Time) { i.detector.claim(now, a.addr, i.probesFor(a)) })
 }
 
 // forget ends what prove began.
@@ -113,7 +115,7 @@ func (i *Interface) configure(e *autoconfEffect) {
 	case autoconfRemoveRoute:
 		i.stack.RemoveRoute(r)
 	case autoconfMTU:
-		i.mtu6.Store(int32(min(e.n, i.mtu4)))
+		i.mtu6.Store(int32(min(e.n, i.dev.Info().MTU)))
 	case autoconfHops:
 		i.hopLimit.Store(int32(e.n))
 	case autoconfAddress:

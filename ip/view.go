@@ -56,6 +56,7 @@ func (s *Stack) publishLocked() {
 		v.addresses = append(v.addresses, usable)
 	}
 	s.view.Store(v)
+	s.changedLocked()
 }
 
 // add adds an interface's addresses and returns those that packets may come from.

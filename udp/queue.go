@@ -1,6 +1,10 @@
 package udp
 
-import "net/netip"
+import (
+	"net/netip"
+
+	"landline/ip"
+)
 
 // A queue holds datagrams until they are read. Their bytes lie in one ring, so that a small
 // datagram takes a small place and nothing is allocated while the ring is large
@@ -17,7 +21,16 @@ type queue struct {
 type entry struct {
 	from netip.AddrPort
 	to   netip.Addr
+	via  *ip.Interface // that it came by
 	n    int
+}
+
+// sender returns who sent the datagram. The zone of a link-local address says on which link.
+func (e *entry) sender() netip.AddrPort {
+	if a := e.from.Addr(); e.via != nil && a.Is6() && a.IsLinkLocalUnicast() {
+		return netip.AddrPortFrom(a.WithZone(e.via.Name()), e.from.Port())
+	}
+	return e.from
 }
 
 // What is charged for a datagram beside its bytes.
@@ -33,7 +46,7 @@ func (q *queue) push(d *arrived) {
 	q.reserve(d.len())
 	at := (q.at + q.bytes) & (len(q.ring) - 1)
 	q.put(q.put(at, d.head), d.body)
-	q.entries[(q.first+q.count)&(len(q.entries)-1)] = entry{d.from(), d.packet.Dst, d.len()}
+	q.entries[(q.first+q.count)&(len(q.entries)-1)] = entry{d.from(), d.packet.Dst, d.packet.Interface, d.len()}
 	q.bytes += d.len()
 	q.count++
 }

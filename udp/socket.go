@@ -44,7 +44,8 @@ type Socket struct {
 	closed    bool
 	broadcast bool
 	hops      uint8   // for groups, 1 if zero
-	path      ip.Path // to pathFor
+	path      ip.Path // from pathFrom to pathFor
+	pathFrom  netip.Addr
 	pathFor   netip.Addr
 	groups    []membership
 }
@@ -108,7 +109,8 @@ func (s *Socket) fail(f *ip.Fault) {
 }
 
 // ReadFrom waits for a datagram and copies it to b, or as much of it as there is room for; the
-// rest is lost. size is how long it was. to is the address that it was sent to.
+// rest is lost. size is how long it was. from has a zone if it is link-local. to is the address that it
+// was sent to, without a zone.
 //
 // The error is net.ErrClosed, os.ErrDeadlineExceeded, or, if the socket is
 // connected, a syscall.Errno of something that was sent, such as ECONNREFUSED.
@@ -117,7 +119,7 @@ func (s *Socket) ReadFrom(b []byte) (n, size int, from netip.AddrPort, to netip.
 		done := s.readBy.Done()
 		n, e, ok, err := s.tryRead(b)
 		if ok || err != nil {
-			return n, e.n, e.from, e.to, err
+			return n, e.n, e.sender(), e.to, err
 		}
 		select {
 		case <-s.readable:
@@ -165,10 +167,17 @@ func (s *Socket) expired() error {
 // EDESTADDRREQ if the address should not or should have been given, ENETUNREACH,
 // EADDRNOTAVAIL, or what has become of an earlier datagram of a connected socket.
 func (s *Socket) WriteTo(b []byte, to netip.AddrPort) error {
+	return s.WriteFrom(b, netip.Addr{}, to)
+}
+
+// WriteFrom is WriteTo from an address of this host: a socket for all addresses should answer from
+// the one that was asked. If src is the zero Addr, or the socket is bound to an address, it is WriteTo. The error may
+// also be EADDRNOTAVAIL, if src is not ours.
+func (s *Socket) WriteFrom(b []byte, src netip.Addr, to netip.AddrPort) error {
 	if s.writeBy.Passed() {
 		return s.expired()
 	}
-	path, to, hops, err := s.pathTo(unmap(to))
+	path, to, hops, err := s.pathTo(src.Unmap().WithZone(""), unmap(to))
 	if err != nil {
 		return err
 	}
@@ -208,7 +217,7 @@ func (s *Socket) send(path *ip.Path, h *ip.Header, port uint16, b []byte) error 
 }
 
 // pathTo returns the way to an address, which is kept for the next time.
-func (s *Socket) pathTo(to netip.AddrPort) (ip.Path, netip.AddrPort, uint8, error) {
+func (s *Socket) pathTo(src netip.Addr, to netip.AddrPort) (ip.Path, netip.AddrPort, uint8, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	switch {
@@ -228,7 +237,7 @@ func (s *Socket) pathTo(to netip.AddrPort) (ip.Path, netip.AddrPort, uint8, erro
 	if to.Port() == 0 {
 		return ip.Path{}, to, 0, syscall.EINVAL
 	}
-	if err := s.findLocked(to.Addr()); err != nil {
+	if err := s.findLocked(src, to.Addr()); err != nil {
 		return ip.Path{}, to, 0, err
 	}
 	if s.path.IsBroadcast() && !s.broadcast {
@@ -238,19 +247,18 @@ func (s *Socket) pathTo(to netip.AddrPort) (ip.Path, netip.AddrPort, uint8, erro
 }
 
 // findLocked makes s.path one that leads to an address.
-func (s *Socket) findLocked(to netip.Addr) error {
-	if to == s.pathFor && !s.path.Stale() {
-		return nil
+func (s *Socket) findLocked(src, to netip.Addr) error {
+	if local := s.local.Addr(); !local.IsUnspecified() && !local.IsMulticast() {
+		src = local
 	}
-	src := s.local.Addr()
-	if src.IsUnspecified() || src.IsMulticast() {
-		src = netip.Addr{}
+	if to == s.pathFor && src == s.pathFrom && !s.path.Stale() {
+		return nil
 	}
 	path, err := s.layer.stack.Path(src, to, s.via)
 	if err != nil {
 		return err
 	}
-	s.path, s.pathFor = path, to
+	s.path, s.pathFrom, s.pathFor = path, src, to
 	return nil
 }
 

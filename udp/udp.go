@@ -40,6 +40,16 @@ func New(stack *ip.Stack, reserved uint16) *Layer {
 	return l
 }
 
+// Sockets returns how many sockets are open.
+func (l *Layer) Sockets() (n int) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, all := range l.sockets {
+		n += len(all)
+	}
+	return n
+}
+
 // Close closes all sockets.
 func (l *Layer) Close() {
 	l.mu.Lock()
@@ -69,6 +79,8 @@ type Config struct {
 	// ReuseAddr lets others that say so too have the same port: all of them get what is
 	// sent to a group, and one of them what is not.
 	ReuseAddr bool
+	// Own says that the host needs the port itself, so that it may be a reserved one.
+	Own bool
 }
 
 // Open binds a new socket. The error is a syscall.Errno (EADDRINUSE, EACCES,
@@ -79,7 +91,7 @@ func (l *Layer) Open(cfg Config) (*Socket, error) {
 		return nil, err
 	}
 	s.init()
-	b := ip.Binding{Addr: s.local.Addr(), Port: s.local.Port(), Dual: cfg.Dual, Reuse: cfg.ReuseAddr}
+	b := ip.Binding{Addr: s.local.Addr(), Port: s.local.Port(), Dual: cfg.Dual, Reuse: cfg.ReuseAddr, Own: cfg.Own}
 	b, err := l.ports.Bind(b, l.stack.Random())
 	if err != nil {
 		return nil, err
