@@ -1,12 +1,27 @@
-// Package landline is the root of a module that becomes a private LAN in user
-// space, and a line to every machine on it.
+// Package landline is a machine of its own within a program: a Host, with addresses, a
+// hardware address and ports that are not the system's, and sockets that are used as those of
+// package net are.
 //
-// Today there is the line, over the sockets of the operating system: it runs
-// commands on another machine and moves files, with the SSH keys that are there
-// already. The program is cmd/landline; the packages under it are frame (messages
-// on a byte stream), identity (SSH keys as TLS 1.3 identities) and remote
-// (client and server, over any net.Conn).
+//	end, other := link.NewCable(link.CableConfig{})
+//	h, err := landline.NewHost(end, landline.Config{Addresses: prefixes, Hostname: "shed"})
+//	c, err := h.DialContext(ctx, "udp", "desk.lan:53")
+//	s, err := h.ListenPacket(ctx, "udp", ":53")
+//	r, err := h.Ping(ctx, "10.0.0.1", landline.PingConfig{})
 //
-// This package will hold the Host of the TCP/IP stack, which is not written
-// yet. It exports nothing so far.
+// A Host sits on any link.Device: the end of a cable to another Host, a TAP, a virtual machine's
+// socket. It speaks IPv4 and IPv6 with ARP, Neighbor Discovery, ICMP and UDP, finds
+// its addresses by DHCP and routers' advertisements, and looks names up by DNS. Errors have the
+// shapes of package net: errors.Is(err, syscall.ECONNREFUSED) holds as it does there.
+//
+// TCP is not there yet: to dial or listen on "tcp" is a net.UnknownNetworkError.
+//
+// # In tests
+//
+// A Host, with all that it makes, may live in a testing/synctest bubble, where a day of a DHCP
+// lease passes in a moment. With Config.Seed the same happens each time.
+//
+// # Standards
+//
+// Those of the packages ip, udp, dhcp and dns; and RFC 6724 for the order of a name's addresses, RFC
+// 6761 for localhost, RFC 5227 for the check of a DHCP address.
 package landline
