@@ -102,19 +102,30 @@ func (i *Interface) changeAddress(a netip.Addr, change func(*address)) {
 // age removes addresses whose lifetime is over and deprecates those that are no more preferred. It
 // returns when it has something to do next.
 func (i *Interface) age(now time.Time) (next time.Time) {
-	i.stack.mu.Lock()
-	defer i.stack.mu.Unlock()
-	before := len(i.addresses)
-	changed := false
-	i.addresses = slices.DeleteFunc(i.addresses, func(a address) bool { return !a.age(now) })
-	for k := range i.addresses {
-		state := i.addresses[k].state
-		i.addresses[k].age(now)
-		changed = changed || i.addresses[k].state != state
-		next = earlier(next, i.addresses[k].next())
-	}
-	if changed || len(i.addresses) != before {
-		i.stack.publishLocked()
+	over, next := i.grow(now)
+	for _, a := range over {
+		i.RemoveAddress(a)
 	}
 	return next
+}
+
+// grow changes the states of addresses, and returns those that are over.
+func (i *Interface) grow(now time.Time) (over []netip.Addr, next time.Time) {
+	i.stack.mu.Lock()
+	defer i.stack.mu.Unlock()
+	changed := false
+	for k := range i.addresses {
+		a := &i.addresses[k]
+		state := a.state
+		if !a.age(now) {
+			over = append(over, a.addr)
+			continue
+		}
+		changed = changed || a.state != state
+		next = earlier(next, a.next())
+	}
+	if changed {
+		i.stack.publishLocked()
+	}
+	return over, next
 }
