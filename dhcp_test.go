@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -25,15 +26,17 @@ type office struct {
 	end    *link.Impaired // where a machine plugs in
 	server *dhcp.Server
 	socket *landline.UDPConn
-	heard  []dhcp.Type        // from clients
-	mute   map[dhcp.Type]bool // what it does not answer
+
+	mu    sync.Mutex
+	heard []dhcp.Type        // from clients
+	mute  map[dhcp.Type]bool // what it does not answer
 }
 
 // newOffice must be used in a bubble: the test and the server take turns by synctest.Wait.
 func newOffice(t *testing.T, s dhcp.Subnet) *office {
 	t.Helper()
 	a, b := link.NewCable(link.CableConfig{Seed: 1})
-	o := &office{end: link.Impair(b, link.Impairment{}, link.Impairment{}), mute: map[dhcp.Type]bool{}}
+	o := &office{end: link.Impair(b, link.Impairment{}, link.Impairment{})}
 	o.Host = newHost(t, a, landline.Config{Addresses: prefixes("10.0.0.1/24"), Probes: -1, NoIPv6: true, Seed: 9})
 	s.Prefix = netip.MustParsePrefix("10.0.0.0/24")
 	if s.Ranges == nil {
@@ -61,19 +64,34 @@ func (o *office) serve() {
 		if err != nil {
 			panic(err)
 		}
-		o.heard = append(o.heard, m.Type())
-		if o.mute[m.Type()] {
-			continue
-		}
-		if r := o.server.Arrive(time.Now(), m, to); r.Message != nil {
+		if r := o.arrive(m, to); r.Message != nil {
 			must(o.socket.WriteToUDPAddrPort(r.Message, r.To.Addr))
 		}
 	}
 }
 
+func (o *office) arrive(m dhcp.Message, to netip.Addr) dhcp.Reply {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.heard = append(o.heard, m.Type())
+	if o.mute[m.Type()] {
+		return dhcp.Reply{}
+	}
+	return o.server.Arrive(time.Now(), m, to)
+}
+
+// answers says what the server answers from now on.
+func (o *office) answers(all bool) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.mute = map[dhcp.Type]bool{dhcp.Request: !all, dhcp.Discover: !all}
+}
+
 // takes returns what clients have sent since the last time.
 func (o *office) takes() string {
 	synctest.Wait()
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	var all []string
 	for _, t := range o.heard {
 		all = append(all, t.String())
@@ -129,7 +147,7 @@ func TestADayOfALease(t *testing.T) {
 		// The server falls silent. The host asks it, then everybody, and then has no address.
 		s := must(h.DialContext(t.Context(), "udp", "10.0.0.1:9")).(*landline.UDPConn)
 		defer s.Close()
-		o.mute[dhcp.Request], o.mute[dhcp.Discover] = true, true
+		o.answers(false)
 		time.Sleep(30*time.Minute - time.Second)
 		if leased(h) != want {
 			t.Error("the lease is gone before its time")
@@ -148,7 +166,7 @@ func TestADayOfALease(t *testing.T) {
 
 		// The server is back.
 		o.takes()
-		clear(o.mute)
+		o.answers(true)
 		if err := h.WaitReady(t.Context()); err != nil || leased(h) != want {
 			t.Errorf("after the server came back: %v, %v", leased(h), err)
 		}
@@ -187,13 +205,22 @@ func checkLeaseIsUsed(t *testing.T, h *landline.Host) {
 // A squatter is a wire on which there is also a machine with an address that it has from nobody.
 type squatter struct {
 	link.Device
-	addr    netip.Addr
 	receive func([]link.Frame)
+	one     sync.Mutex // Receive is called by one goroutine at a time
+
+	mu   sync.Mutex
+	addr netip.Addr
 }
 
 var squatterMAC = wire.MAC{2, 0, 0, 0, 0, 0x66}
 
 func (d *squatter) Attach(h link.Handler) {
+	receive := h.Receive
+	h.Receive = func(frames []link.Frame) {
+		d.one.Lock()
+		defer d.one.Unlock()
+		receive(frames)
+	}
 	d.receive = h.Receive
 	d.Device.Attach(h)
 }
@@ -201,17 +228,29 @@ func (d *squatter) Attach(h link.Handler) {
 func (d *squatter) Write(frames []link.Frame) (int, error) {
 	for i := range frames {
 		e, _ := wire.ParseEthernet(frames[i].AppendTo(nil))
-		if a, err := wire.ParseARP(e.Payload()); err == nil && e.Type() == wire.TypeARP && a.IsProbe() && a.TargetIP() == d.addr {
+		if a, err := wire.ParseARP(e.Payload()); err == nil && e.Type() == wire.TypeARP && a.IsProbe() && a.TargetIP() == d.wants() {
 			time.AfterFunc(time.Millisecond, d.object)
 		}
 	}
 	return d.Device.Write(frames)
 }
 
+func (d *squatter) wants() netip.Addr {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.addr
+}
+
+func (d *squatter) want(a netip.Addr) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.addr = a
+}
+
 // object says that the address is taken.
 func (d *squatter) object() {
 	f := wire.AppendEthernet(nil, wire.Broadcast, squatterMAC, wire.TypeARP)
-	f = wire.AppendARP(f, wire.ARPReply, squatterMAC, d.addr, wire.MAC{}, d.addr)
+	f = wire.AppendARP(f, wire.ARPReply, squatterMAC, d.wants(), wire.MAC{}, d.wants())
 	d.receive([]link.Frame{{Head: f}})
 }
 
@@ -242,17 +281,17 @@ func TestAnAddressThatIsTakenLaterIsDeclined(t *testing.T) {
 		if err := h.WaitReady(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		d.addr = leased(h).Addr()
 		time.Sleep(time.Minute)
+		d.want(leased(h).Addr())
 		d.object()
-		if got := leased(h).Addr(); got != d.addr || o.takes() != "discover request" {
+		if got := leased(h).Addr(); got != d.wants() || o.takes() != "discover request" {
 			t.Errorf("after one objection the address is %v", got)
 		}
 		d.object()
 		if o.takes() != "decline" || leased(h).IsValid() {
 			t.Errorf("after two objections it has still %v", leased(h))
 		}
-		if err := h.WaitReady(t.Context()); err != nil || leased(h).Addr() == d.addr {
+		if err := h.WaitReady(t.Context()); err != nil || leased(h).Addr() == d.wants() {
 			t.Errorf("then it has %v, %v", leased(h), err)
 		}
 	})

@@ -9,7 +9,6 @@ import (
 	"net/netip"
 	"os"
 	"reflect"
-	"regexp"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,7 +36,7 @@ func describe(err error) string {
 	if err == nil {
 		return "no error"
 	}
-	text := regexp.MustCompile(`:\d{4,5}\b`).ReplaceAllString(err.Error(), ":PORT")
+	text := ports.ReplaceAllString(err.Error(), ":PORT")
 	var b strings.Builder
 	fmt.Fprintf(&b, "%q", text)
 	for e := err; e != nil; e = errors.Unwrap(e) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"regexp"
 	"testing"
 	"time"
 
@@ -62,6 +63,9 @@ func within(t *testing.T, d time.Duration) context.Context {
 	t.Cleanup(cancel)
 	return ctx
 }
+
+// ports finds the ports that a host has chosen.
+var ports = regexp.MustCompile(`:\d{4,5}\b`)
 
 func must[T any](v T, err error) T {
 	if err != nil {
