@@ -16,7 +16,7 @@
 // A frame may be larger than the MTU if the device says so: a unit of
 // several TCP segments, of 64 KiB at most, with one header (segmentation offload). Its
 // checksum may be left open. So a megabyte costs sixteen walks through a stack
-// and not seven hundred. Segment cuts such a unit for a wire that cannot take it.
+// and not seven hundred. A Segmenter cuts such a unit for a wire that cannot take it.
 //
 // # What stands before a device
 //

@@ -90,11 +90,11 @@ type ImpairStats struct {
 // goroutine that brought them. Delayed ones come from a goroutine of a timer, which
 // exists only while it is needed.
 type Impaired struct {
-	dev     Device
-	info    Info
-	limits  limits
-	cutter  cutter
-	out, in path
+	dev      Device
+	info     Info
+	limits   limits
+	segments Segmenter // of what arrives
+	out, in  path
 }
 
 // Impair makes the wire behind dev bad: out says how for frames that are written,
@@ -107,6 +107,7 @@ func Impair(dev Device, out, in Impairment) *Impaired {
 	d.out.begin(begun, dev.Write, &out, 0)
 	d.in.begin(begun, nil, &in, 1)
 	d.in.alone = true
+	d.segments.Offloads = OffloadChecksum // which damage completes
 	return d
 }
 

@@ -160,13 +160,7 @@ func appendBytes(b []byte, f *Frame, kept int, open bool) []byte {
 	if f.Sum != SumPartial || open || checkPartial(f) != nil || int(f.SumField)+2 > kept {
 		return b
 	}
-	from := f.Head[f.SumStart:]
-	sum := wire.Sum(0).Add(from).PlusAt(wire.Sum(0).Add(f.Body), len(from))
-	c := sum.Checksum()
-	if c == 0 {
-		c = 0xffff // which UDP needs, and TCP may have
-	}
-	binary.BigEndian.PutUint16(b[start+int(f.SumField):], c)
+	binary.BigEndian.PutUint16(b[start+int(f.SumField):], f.wholeSum())
 	return b
 }
 

@@ -297,6 +297,48 @@ func TestKernelTakesUnits(t *testing.T) {
 	})
 }
 
+// What a Segmenter makes is what a bare wire takes.
+func TestKernelTakesSegments(t *testing.T) {
+	r := newTAPRig(t, link.TAPConfig{Without: link.OffloadChecksum})
+	at := r.listenUDP(r.kernel.ip)
+	var s link.Segmenter
+	conn := net.TCPAddrFromAddrPort(netip.AddrPortFrom(r.kernel.ip, 7000))
+	listener, err := net.ListenTCP("tcp", conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	add := func(f link.Frame, segSize uint16) {
+		f.SegSize = segSize
+		if err := s.Add(&f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := wire.TCPHeader{SrcPort: 9, DstPort: 7000, Seq: wire.SeqOf(1000), Flags: wire.FlagSYN, Window: 65535}
+	add(udpFrame(r.us, r.kernel, 9, 7000, []byte("hello")), 0)
+	add(tcpFrame(r.us, r.kernel, &h, nil, nil), 0)
+	mustWrite(t, r, s.Frames()...)
+	if got := at.read(); string(got) != "hello" {
+		t.Errorf("the kernel got %q", got)
+	}
+	_, synAck := r.nextTCP()
+	h.Seq, h.Ack, h.Flags = synAck.Ack(), synAck.Seq().Add(1), wire.FlagACK|wire.FlagFIN
+	data := pattern(60_000)
+	s.Reset()
+	add(tcpFrame(r.us, r.kernel, &h, nil, data), 536)
+	mustWrite(t, r, s.Frames()...)
+	listener.SetDeadline(time.Now().Add(tapPatience))
+	c, err := listener.AcceptTCP()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(tapPatience))
+	if got, err := io.ReadAll(c); err != nil || !bytes.Equal(got, data) {
+		t.Errorf("the kernel got %d bytes, error %v", len(got), err)
+	}
+}
+
 func TestTAPWhoseInterfaceIsDeletedIsDown(t *testing.T) {
 	r := newTAPRig(t, link.TAPConfig{})
 	ip(t, "link", "del", "tap0")

@@ -176,18 +176,6 @@ func (r *tapRig) await6() {
 	}
 }
 
-// transport returns what is in a packet of protocol p.
-func transportOf(e wire.Ethernet, p wire.Protocol) (body []byte, pseudo wire.Sum, ok bool) {
-	if h, err := wire.ParseIPv4(e.Payload()); e.Type() == wire.TypeIPv4 && err == nil {
-		return h.Payload(), h.PseudoSum(), h.Protocol() == p
-	}
-	if h, err := wire.ParseIPv6(e.Payload()); e.Type() == wire.TypeIPv6 && err == nil {
-		found, body, err := h.Upper()
-		return body, h.PseudoSum(found, len(body)), found == p && err == nil
-	}
-	return nil, 0, false
-}
-
 // is returns what next wants to hear about packets of protocol p.
 func is(p wire.Protocol) func(wire.Ethernet) bool {
 	return func(e wire.Ethernet) bool {
