@@ -99,6 +99,9 @@ func (c *conn) fail(err error) {
 		c.mu.Unlock()
 		return
 	}
+	if c.leaving != nil {
+		err = c.leaving // the other side hangs up when it has heard our goodbye
+	}
 	c.err = err
 	close(c.done)
 	c.wakeAllLocked()
@@ -286,10 +289,7 @@ func (c *conn) read() error {
 }
 
 func (c *conn) ended(err error) error {
-	c.mu.Lock()
-	was := c.err
-	c.mu.Unlock()
-	if was != nil {
+	if was := c.fault(); was != nil {
 		return was
 	}
 	var f *frame.Error
@@ -303,7 +303,14 @@ func (c *conn) ended(err error) error {
 		err = fmt.Errorf("the other side closed the connection: %w", io.ErrUnexpectedEOF)
 	}
 	c.fail(err)
-	return err
+	return c.fault() // another goroutine may have been first
+}
+
+// fault is why the connection has ended, nil if it has not.
+func (c *conn) fault() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.err
 }
 
 func (c *conn) dispatch(m *message) error {
