@@ -96,6 +96,31 @@ func (r *Reader) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// A Lender is a source that can show its bytes where they lie, which saves a copy.
+type Lender interface {
+	// Lend returns the next bytes, at least one and at most limit, valid until the
+	// next call of any method. They count as read.
+	Lend(limit int) ([]byte, error)
+}
+
+// Lend is Read without a copy, for a source that is a [Lender]; others panic. The
+// bytes are valid until the next call of any method.
+func (r *Reader) Lend(limit int) ([]byte, error) {
+	if r.err != nil {
+		return nil, r.err
+	}
+	if r.body == 0 {
+		return nil, io.EOF
+	}
+	p, err := r.src.(Lender).Lend(min(limit, r.body))
+	r.body -= len(p)
+	if err != nil {
+		r.err = unexpected(err)
+		return nil, r.err
+	}
+	return p, nil
+}
+
 // Len is how many bytes of the present frame's body have not been read.
 func (r *Reader) Len() int { return r.body }
 

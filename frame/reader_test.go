@@ -383,3 +383,60 @@ func (l *loop) Read(p []byte) (int, error) {
 	l.pos = (l.pos + n) % len(l.data)
 	return n, nil
 }
+
+// A lender lends a stream in pieces.
+type lender struct {
+	io.Reader
+	rest  []byte
+	piece int
+}
+
+func (l *lender) Lend(limit int) ([]byte, error) {
+	if len(l.rest) == 0 {
+		return nil, io.EOF
+	}
+	n := min(limit, l.piece, len(l.rest))
+	p := l.rest[:n]
+	l.rest = l.rest[n:]
+	return p, nil
+}
+
+func (l *lender) Read(p []byte) (int, error) {
+	b, err := l.Lend(len(p))
+	return copy(p, b), err
+}
+
+func TestLendStaysWithinTheBody(t *testing.T) {
+	stream := append(encode(`{"size":10}`, "0123456789"), encode(`{"size":4}`, "abc")...) // the last is torn
+	for piece := 1; piece < 12; piece++ {
+		r := frame.NewReader(&lender{rest: stream, piece: piece})
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		var got []byte
+		for r.Len() > 0 {
+			p, err := r.Lend(7)
+			if err != nil || len(p) == 0 || len(p) > 7 {
+				t.Fatalf("%q after %q: %v", p, got, err)
+			}
+			got = append(got, p...)
+		}
+		if _, err := r.Lend(7); string(got) != "0123456789" || err != io.EOF {
+			t.Errorf("in pieces of %d: %q, then %v", piece, got, err)
+		}
+		if _, err := r.Next(); err != nil {
+			t.Fatal(err)
+		}
+		for r.Len() > 1 {
+			if _, err := r.Lend(7); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if _, err := r.Lend(7); err != io.ErrUnexpectedEOF {
+			t.Errorf("a torn body: %v", err)
+		}
+		if _, err := r.Next(); err != io.ErrUnexpectedEOF {
+			t.Errorf("after a torn body: %v", err)
+		}
+	}
+}

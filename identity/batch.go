@@ -10,9 +10,9 @@ import (
 
 const (
 	batchRead = 64 << 10 // bytes of a read from the network
-	// batchWrite is what gathers before it is written: sixteen records and their
-	// overhead, so that a write of 256 KiB is one write to the network.
-	batchWrite = 256<<10 + 16*64
+	// batchWrite is what gathers before it is written: seventeen records and their
+	// overhead, so that a write of 256 KiB with headers is one write to the network.
+	batchWrite = 17 * (16<<10 + 64)
 )
 
 // A Conn is a TLS connection between two sides that know each other. Unlike a

@@ -7,8 +7,8 @@ const (
 	// commands say, large ones once it is a bulk of data, because each block that
 	// fills wakes somebody up.
 	smallBlock = 16 << 10
-	largeBlock = 256 << 10
-	bulkAfter  = 64 << 10 // bytes that a stream has moved
+	largeBlock = 258 << 10 // a piece of content of 256 KiB and what goes before it
+	bulkAfter  = 64 << 10  // bytes that a stream has moved
 	// headRoom is kept free before the bytes of a block, so that a message's
 	// header can be put there and both be written as one.
 	headRoom = 128
@@ -19,44 +19,59 @@ var (
 	largeBlocks = sync.Pool{New: func() any { return new([largeBlock]byte) }}
 )
 
+// newLargeBlock returns a block that is empty but for the room at its head.
+func newLargeBlock() []byte { return largeBlocks.Get().(*[largeBlock]byte)[:headRoom] }
+
 func freeBlock(b []byte) {
-	if len(b) == smallBlock {
+	if b = b[:cap(b)]; len(b) == smallBlock {
 		smallBlocks.Put((*[smallBlock]byte)(b))
 	} else {
 		largeBlocks.Put((*[largeBlock]byte)(b))
 	}
 }
 
-// A fifo is a queue of bytes in pooled blocks. It holds no memory while it is
-// empty. One goroutine may fill the slice that space gave while another uses the
-// one that front gave; the calls themselves need the owner's lock.
+// A fifo is a queue of bytes in pooled blocks; a block's length is how far it is
+// filled. It holds no memory while it is empty. One goroutine may fill the slice
+// that space gave while another uses the one that front gave; the calls themselves
+// need the owner's lock.
 type fifo struct {
 	blocks [][]byte
 	head   int   // of the first block: where unread bytes begin
-	tail   int   // of the last block: where free space begins
 	size   int   // unread bytes
 	moved  int64 // bytes that ever came in
 	inUse  bool  // between space and commit
 }
 
-// space returns room for more bytes, never none. commit must follow.
-func (f *fifo) space() []byte {
-	if last := len(f.blocks) - 1; last < 0 || f.tail == len(f.blocks[last]) {
+// space returns room for more bytes, never none, of which n are known to come.
+// commit must follow. What would fill half a block is not torn but begins a new
+// one: in one piece it is hashed and written at once.
+func (f *fifo) space(n int) []byte {
+	if b := f.last(); len(b) == cap(b) || len(b)+n > cap(b) && n >= cap(b)/2 {
 		f.addBlock()
 	}
 	f.inUse = true
-	return f.blocks[len(f.blocks)-1][f.tail:]
+	b := f.last()
+	return b[len(b):cap(b)]
+}
+
+// last is the block that is being filled, nil if there is none.
+func (f *fifo) last() []byte {
+	if len(f.blocks) == 0 {
+		return nil
+	}
+	return f.blocks[len(f.blocks)-1]
 }
 
 func (f *fifo) addBlock() {
-	var b []byte
 	if f.moved < bulkAfter {
-		b = smallBlocks.Get().(*[smallBlock]byte)[:]
+		f.push(smallBlocks.Get().(*[smallBlock]byte)[:headRoom])
 	} else {
-		b = largeBlocks.Get().(*[largeBlock]byte)[:]
+		f.push(newLargeBlock())
 	}
+}
+
+func (f *fifo) push(b []byte) {
 	f.blocks = append(f.blocks, b)
-	f.tail = headRoom
 	if len(f.blocks) == 1 {
 		f.head = headRoom
 	}
@@ -65,7 +80,8 @@ func (f *fifo) addBlock() {
 // commit adds the first n bytes of what space gave.
 func (f *fifo) commit(n int) {
 	f.inUse = false
-	f.tail += n
+	b := f.last()
+	f.blocks[len(f.blocks)-1] = b[:len(b)+n]
 	f.size += n
 	f.moved += int64(n)
 	f.trim()
@@ -74,19 +90,24 @@ func (f *fifo) commit(n int) {
 // write appends p.
 func (f *fifo) write(p []byte) {
 	for len(p) > 0 {
-		n := copy(f.space(), p)
+		n := copy(f.space(1), p)
 		f.commit(n)
 		p = p[n:]
 	}
 }
 
+// put appends a large block, which becomes the fifo's.
+func (f *fifo) put(b []byte) {
+	f.push(b)
+	f.size += len(b) - headRoom
+	f.moved += int64(len(b) - headRoom)
+	f.trim()
+}
+
 // front returns the unread bytes of the first block.
 func (f *fifo) front() []byte {
-	switch len(f.blocks) {
-	case 0:
+	if len(f.blocks) == 0 {
 		return nil
-	case 1:
-		return f.blocks[0][f.head:f.tail]
 	}
 	return f.blocks[0][f.head:]
 }

@@ -31,12 +31,12 @@ func (m *fifoModel) step(op byte, n int) {
 		m.fill(p)
 		m.write(p)
 	case 1: // as the connection's reader does
-		p := m.space()
+		p := m.space(n)
 		p = p[:min(n, len(p))]
 		m.fill(p)
 		m.commit(len(p))
 	case 2: // a consumer beside a reader that has not committed yet
-		p := m.space()
+		p := m.space(n)
 		m.take(n)
 		p = p[:min(n, len(p))]
 		m.fill(p)
@@ -74,7 +74,7 @@ func (m *fifoModel) check(t *testing.T) {
 		t.Fatal("an empty front of a queue that is not empty")
 	case m.size == 0 && len(m.blocks) != 0:
 		t.Fatalf("an empty queue holds %d blocks", len(m.blocks))
-	case len(m.blocks) > m.size/(smallBlock-headRoom)+2:
+	case len(m.blocks) > 2*m.size/(smallBlock-headRoom)+2:
 		t.Fatalf("%d blocks for %d bytes", len(m.blocks), m.size)
 	}
 }

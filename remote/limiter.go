@@ -52,9 +52,6 @@ type limitedWriter struct {
 }
 
 func (l *limitedWriter) Write(p []byte) (n int, err error) {
-	if l.limiter.rate <= 0 {
-		return l.w.Write(p)
-	}
 	for len(p) > 0 && err == nil {
 		piece := p[:min(len(p), l.limiter.piece)]
 		if err = l.limiter.wait(l.ctx, len(piece)); err == nil {
@@ -62,24 +59,6 @@ func (l *limitedWriter) Write(p []byte) (n int, err error) {
 			m, err = l.w.Write(piece)
 			n, p = n+m, p[len(piece):]
 		}
-	}
-	return n, err
-}
-
-// A limitedReader reads no faster than its limiter allows.
-type limitedReader struct {
-	ctx     context.Context
-	r       io.Reader
-	limiter *limiter
-}
-
-func (l *limitedReader) Read(p []byte) (int, error) {
-	if l.limiter.rate <= 0 {
-		return l.r.Read(p)
-	}
-	n, err := l.r.Read(p[:min(len(p), l.limiter.piece)])
-	if wait := l.limiter.wait(l.ctx, n); wait != nil {
-		return n, wait
 	}
 	return n, err
 }

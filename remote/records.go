@@ -1,7 +1,6 @@
 package remote
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/hex"
@@ -108,10 +107,8 @@ type inbox struct {
 	rec    record
 }
 
-const inboxBuffer = 4 << 10 // bodies go past it
-
-func newInbox(r io.Reader, shapes map[string]shape) *inbox {
-	return &inbox{frames: frame.NewReader(bufio.NewReaderSize(r, inboxBuffer)), shapes: shapes}
+func newInbox(in *intake, shapes map[string]shape) *inbox {
+	return &inbox{frames: frame.NewReader(in), shapes: shapes}
 }
 
 // next reads the next record; its body, if any, is to be read from frames. A
@@ -315,65 +312,6 @@ func (r *record) checkNames() error {
 		return breach("a link's target that is empty or has a NUL byte")
 	}
 	return checkName(r.name)
-}
-
-// An outbox gathers small records and writes them together.
-type outbox struct {
-	w   io.Writer
-	buf []byte
-	h   frame.Builder
-}
-
-const outboxFull = 256 << 10
-
-func newOutbox(w io.Writer) *outbox { return &outbox{w: w} }
-
-// start begins a record; put ends it.
-func (o *outbox) start(kind string) *frame.Builder { return o.h.Reset().Str("kind", kind) }
-
-// put adds the record that was begun, with a body.
-func (o *outbox) put(body []byte) (err error) {
-	if o.buf, err = frame.Append(o.buf, &o.h, body); err != nil {
-		return err
-	}
-	return o.flushOver(outboxFull)
-}
-
-func (o *outbox) flushOver(limit int) error {
-	if len(o.buf) < limit {
-		return nil
-	}
-	return o.flush()
-}
-
-func (o *outbox) flush() error {
-	if len(o.buf) == 0 {
-		return nil
-	}
-	_, err := o.w.Write(o.buf)
-	o.buf = o.buf[:0]
-	return err
-}
-
-// room adds the record that was begun, for a body of n bytes that the caller
-// reads straight into place. undo takes the record back.
-func (o *outbox) room(n int) (body []byte, undo func(), err error) {
-	const header = 1 << 10 // bytes at most
-	if len(o.buf)+header+n > cap(o.buf) {
-		if err := o.flush(); err != nil {
-			return nil, nil, err
-		}
-		if cap(o.buf) < header+n {
-			o.buf = make([]byte, 0, header+max(n, outboxFull+header))
-		}
-	}
-	mark := len(o.buf)
-	if o.buf, err = frame.AppendHeader(o.buf, &o.h, n); err != nil {
-		return nil, nil, err
-	}
-	start := len(o.buf)
-	o.buf = o.buf[:start+n]
-	return o.buf[start:], func() { o.buf = o.buf[:mark] }, nil
 }
 
 // putText adds a text whose bytes matter, under name or, if it is not UTF-8, under

@@ -36,7 +36,7 @@ type sink struct {
 	now     *incoming
 	skip    int64 // the entry whose content is thrown away
 	hash    *hasher
-	buf     []byte
+	buf     []byte // of a small file that came in pieces
 	limiter limiter
 	state   CopyProgress
 	result  CopyResult
@@ -49,13 +49,12 @@ func (k *sink) run(ctx context.Context, records io.Reader, replies io.Writer) (C
 	k.limiter.set(k.limit)
 	k.out = newReplyBox(replies)
 	k.hash = newHasher()
-	k.buf = make([]byte, readSize)
 	k.tempID = randomID()
 	if err := k.openTarget(); err != nil {
 		return k.result, fmt.Errorf("%s: %w", k.dest, err)
 	}
 	defer k.tree.close()
-	k.in = newInbox(&answeringReader{&limitedReader{ctx, records, &k.limiter}, k.out}, recordShapes)
+	k.in = newInbox(k.intake(ctx, records), recordShapes)
 	err := k.take(ctx)
 	if err != nil {
 		k.abandon()
@@ -67,6 +66,17 @@ func (k *sink) run(ctx context.Context, records io.Reader, replies io.Writer) (C
 		}
 	}
 	return k.result, err
+}
+
+// intake reads records no faster than the limit allows. The source may be waiting
+// for replies, so they go first.
+func (k *sink) intake(ctx context.Context, records io.Reader) *intake {
+	in := &intake{src: records, ahead: k.out.flush}
+	if k.limit > 0 {
+		in.most = k.limiter.piece
+		in.after = func(n int) error { return k.limiter.wait(ctx, n) }
+	}
+	return in
 }
 
 // take takes records until done.

@@ -162,8 +162,8 @@ func (k *sink) whole(r *record, w *wanted) error {
 	if k.now != nil || w.part != nil {
 		return breach("a whole file after a part of it")
 	}
-	body := k.buf[:r.size]
-	if _, err := io.ReadFull(k.in.frames, body); err != nil {
+	body, err := k.body(r.size)
+	if err != nil {
 		return streamError(err)
 	}
 	k.hash.reset()
@@ -179,6 +179,22 @@ func (k *sink) whole(r *record, w *wanted) error {
 		return k.failNow(err)
 	}
 	return k.complete(r)
+}
+
+// body returns a record's body in one piece, which is valid until the next record.
+func (k *sink) body(size int) (body []byte, err error) {
+	if size > 0 {
+		body, err = k.in.frames.Lend(size)
+	}
+	if err != nil || len(body) == size {
+		return body, err
+	}
+	if k.buf == nil {
+		k.buf = make([]byte, maxWholeFile)
+	}
+	n := copy(k.buf, body)
+	_, err = io.ReadFull(k.in.frames, k.buf[n:size])
+	return k.buf[:size], err
 }
 
 // create makes the temporary file, or opens the one of which a part is there.
@@ -265,9 +281,9 @@ func (k *sink) chunk(r *record) error {
 	if r.offset != in.pos || in.unsealed+int64(r.size) > segmentSize {
 		return breach("a chunk at %d of %d bytes, at %d with %d unsealed", r.offset, r.size, in.pos, in.unsealed)
 	}
-	for left := r.size; left > 0; {
-		p := k.buf[:min(left, len(k.buf))]
-		if _, err := io.ReadFull(k.in.frames, p); err != nil {
+	for k.in.frames.Len() > 0 {
+		p, err := k.in.frames.Lend(readSize)
+		if err != nil {
 			return streamError(err)
 		}
 		k.hash.add(p)
@@ -275,7 +291,6 @@ func (k *sink) chunk(r *record) error {
 			return k.failNow(err)
 		}
 		in.unsealed += int64(len(p))
-		left -= len(p)
 	}
 	if k.progress != nil {
 		k.state.Name = in.name()

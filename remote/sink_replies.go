@@ -81,22 +81,8 @@ func (b *replyBox) flush() error {
 
 // flushOver sends what has been gathered if it is much.
 func (b *replyBox) flushOver() error {
-	if len(b.box.buf) < repliesFull {
+	if b.box.len() < repliesFull {
 		return b.err
 	}
 	return b.flush()
-}
-
-// An answeringReader sends the replies before it reads, because the source may be
-// waiting for them.
-type answeringReader struct {
-	r   io.Reader
-	out *replyBox
-}
-
-func (a *answeringReader) Read(p []byte) (int, error) {
-	if err := a.out.flush(); err != nil {
-		return 0, err
-	}
-	return a.r.Read(p)
 }

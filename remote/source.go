@@ -46,7 +46,10 @@ func (s *source) run(ctx context.Context, replies io.Reader, records io.Writer) 
 		return CopyResult{}, err
 	}
 	s.limiter.set(s.limit)
-	s.out = newOutbox(&limitedWriter{ctx, records, &s.limiter})
+	if s.limit > 0 {
+		records = &limitedWriter{ctx, records, &s.limiter}
+	}
+	s.out = newOutbox(records)
 	s.walk = walker{places: &s.places, base: s.base, paths: s.paths, exclude: s.exclude, seen: map[string]bool{}}
 	s.book.wake = make(chan struct{}, 1)
 	s.ident = newIdentMaker()

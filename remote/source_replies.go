@@ -33,7 +33,7 @@ type answerBook struct {
 
 // readReplies takes replies until done or the stream's end.
 func (s *source) readReplies(replies io.Reader) {
-	in := newInbox(replies, replyShapes)
+	in := newInbox(&intake{src: replies}, replyShapes)
 	for {
 		r, err := in.next()
 		if err == nil {

@@ -30,7 +30,8 @@ type recvStream struct {
 	window  int64 // bytes of credit that are kept out
 	granted time.Time
 	filling bool // the connection's reader writes into buf
-	using   bool // WriteTo reads from buf
+	using   bool // WriteTo, or who was lent bytes, reads from buf
+	lent    int  // bytes that lend gave
 	ended   bool
 	stop    bool // this side wants no more
 }
@@ -57,7 +58,7 @@ func (s *recvStream) arrive(offset int64, body *frame.Reader) error {
 	}
 	s.arrived += n
 	for body.Len() > 0 && !s.stop {
-		p := s.buf.space()
+		p := s.buf.space(body.Len())
 		s.filling = true
 		s.c.mu.Unlock()
 		got, err := io.ReadFull(body, p[:min(len(p), body.Len())])
@@ -114,6 +115,26 @@ func (s *recvStream) Read(p []byte) (int, error) {
 	n := copy(p, s.buf.front())
 	s.consumeLocked(n)
 	return n, nil
+}
+
+// lend is Read without a copy: it returns up to limit bytes where they lie. They
+// count as read, and are valid, until the next lend.
+func (s *recvStream) lend(limit int) ([]byte, error) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.using = false
+	s.consumeLocked(s.lent)
+	s.lent = 0
+	if s.stop {
+		s.buf.reset()
+	}
+	if err := s.waitLocked(); err != nil {
+		return nil, err
+	}
+	p := s.buf.front()
+	p = p[:min(len(p), limit)]
+	s.using, s.lent = true, len(p)
+	return p, nil
 }
 
 // WriteTo writes the stream to w as it comes, without a copy in between. The
