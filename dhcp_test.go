@@ -308,6 +308,10 @@ func TestNoServerIsNoLease(t *testing.T) {
 		if err := h.WaitReady(ctx); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%v", err)
 		}
+		time.AfterFunc(time.Second, func() { h.Close() })
+		if err := h.WaitReady(t.Context()); err != net.ErrClosed {
+			t.Errorf("when the host is closed: %v", err)
+		}
 	})
 }
 

@@ -245,8 +245,6 @@ type addrPortWriter interface {
 	WriteToUDPAddrPort([]byte, netip.AddrPort) (int, error)
 }
 
-func second[T any](_ T, err error) error { return err }
-
 func loopback(port int) *net.UDPAddr { return &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1), Port: port} }
 
 func (w world) open(t *testing.T, network, address string) net.PacketConn {

@@ -79,6 +79,7 @@ type Host struct {
 	stack *ip.Stack
 	udp   *udp.Layer
 	names resolver
+	gone  chan struct{} // closed by Close
 
 	mu     sync.Mutex
 	closed bool
@@ -88,7 +89,7 @@ type Host struct {
 // NewHost makes a host with an interface on dev, which is closed with it. If dev is nil,
 // it has none yet but the loopback.
 func NewHost(dev link.Device, cfg Config) (*Host, error) {
-	h := &Host{cfg: cfg, log: cfg.Logger}
+	h := &Host{cfg: cfg, log: cfg.Logger, gone: make(chan struct{})}
 	if h.log == nil {
 		h.log = slog.New(slog.DiscardHandler)
 	}
@@ -192,6 +193,7 @@ func (h *Host) Close() error {
 		return net.ErrClosed
 	}
 	h.closed = true
+	close(h.gone)
 	leases := h.leases
 	h.leases = nil
 	h.mu.Unlock()
@@ -227,6 +229,7 @@ func (h *Host) WaitReady(ctx context.Context) error {
 		}
 		select {
 		case <-changed:
+		case <-h.gone:
 		case <-ctx.Done():
 			return ctx.Err()
 		}

@@ -73,3 +73,5 @@ func must[T any](v T, err error) T {
 	}
 	return v
 }
+
+func second[T any](_ T, err error) error { return err }

@@ -45,7 +45,7 @@ type PingReply struct {
 // sent again.
 //
 // The error is a *net.OpError around what came in place of an answer: EHOSTUNREACH, ENETUNREACH,
-// EMSGSIZE; Timeout reports whether it is the deadline of ctx. If somebody on the way sent the error,
+// EMSGSIZE, net.ErrClosed; Timeout reports whether it is the deadline of ctx. If somebody on the way sent the error,
 // the PingReply says who.
 func (h *Host) Ping(ctx context.Context, host string, cfg PingConfig) (PingReply, error) {
 	addrs, err := h.hostAddrs(ctx, both, host)
@@ -57,7 +57,7 @@ func (h *Host) Ping(ctx context.Context, host string, cfg PingConfig) (PingReply
 		return PingReply{}, &net.OpError{Op: "ping", Net: "ip", Addr: ipAddr(addrs[0]), Err: inCall("connect", err)}
 	}
 	p := pinger{path: path, cfg: cfg, answers: make(chan answer, 1), payload: pingPayload(cfg.Size)}
-	reply, err := p.ping(ctx, h.stack)
+	reply, err := p.ping(ctx, h)
 	if err != nil {
 		network := "ip4:icmp"
 		if path.Dst().Is6() {
@@ -111,12 +111,12 @@ type answer struct {
 	err   error
 }
 
-func (p *pinger) ping(ctx context.Context, s *ip.Stack) (PingReply, error) {
+func (p *pinger) ping(ctx context.Context, h *Host) (PingReply, error) {
 	if p.path.Dst().Is4() && len(p.payload) > maxPing4 || len(p.payload) > maxPing6 {
 		return PingReply{}, inCall("sendto", syscall.EMSGSIZE)
 	}
 	p.sent = time.Now()
-	echo, err := s.OpenEcho(p.hear)
+	echo, err := h.stack.OpenEcho(p.hear)
 	if err != nil {
 		return PingReply{}, inCall("socket", err)
 	}
@@ -128,6 +128,8 @@ func (p *pinger) ping(ctx context.Context, s *ip.Stack) (PingReply, error) {
 	select {
 	case a := <-p.answers:
 		return a.reply, a.err
+	case <-h.gone:
+		return PingReply{}, net.ErrClosed
 	case <-ctx.Done():
 		return PingReply{}, mapContext(ctx.Err())
 	}

@@ -18,7 +18,7 @@ type Stats struct {
 type DropCounts [Drops]uint64
 
 // Total returns the sum of all counts.
-func (c *DropCounts) Total() (n uint64) {
+func (c DropCounts) Total() (n uint64) {
 	for _, v := range c {
 		n += v
 	}
@@ -26,7 +26,7 @@ func (c *DropCounts) Total() (n uint64) {
 }
 
 // Map returns the counts that are not zero by their reasons' names.
-func (c *DropCounts) Map() map[string]uint64 {
+func (c DropCounts) Map() map[string]uint64 {
 	m := map[string]uint64{}
 	for d, n := range c {
 		if n != 0 {

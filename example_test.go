@@ -1,0 +1,86 @@
+package landline_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/netip"
+
+	"landline"
+	"landline/link"
+)
+
+// Two hosts on a cable, one of which pings the other.
+func Example() {
+	desk, shed := link.NewCable(link.CableConfig{})
+	addr := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
+	h, err := landline.NewHost(desk, landline.Config{Addresses: addr("10.0.0.1/24")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	other, err := landline.NewHost(shed, landline.Config{Addresses: addr("10.0.0.2/24")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer other.Close()
+
+	r, err := h.Ping(context.Background(), "10.0.0.2", landline.PingConfig{Size: 1000})
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Printf("%d bytes from %s, ttl %d\n", r.Size, r.From, r.TTL)
+	// Output: 1000 bytes from 10.0.0.2, ttl 64
+}
+
+// A service that answers what it gets. Without a device, a host still has its loopback.
+func ExampleHost_ListenPacket() {
+	ctx := context.Background()
+	h, err := landline.NewHost(nil, landline.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close() // closes the sockets too
+
+	s, err := h.ListenPacket(ctx, "udp", ":7")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		b := make([]byte, 1500)
+		for {
+			n, from, err := s.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			s.WriteTo(b[:n], from)
+		}
+	}()
+
+	c, err := h.DialContext(ctx, "udp", "localhost:echo")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprint(c, "hello")
+	b := make([]byte, 1500)
+	n, err := c.Read(b)
+	fmt.Println(c.RemoteAddr(), string(b[:n]), err)
+	// Output: 127.0.0.1:7 hello <nil>
+}
+
+// Names are looked up by the host's own network. Those of the host itself need no server.
+func ExampleHost_LookupNetIP() {
+	h, err := landline.NewHost(nil, landline.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+
+	addrs, err := h.LookupNetIP(context.Background(), "ip4", "localhost")
+	fmt.Println(addrs, err)
+	_, err = h.LookupNetIP(context.Background(), "ip", "desk.lan")
+	fmt.Println(err)
+	// Output:
+	// [127.0.0.1] <nil>
+	// lookup desk.lan: no name server is known
+}
