@@ -1,5 +1,5 @@
 // Command landline runs commands on other machines and moves files between them,
-// over TLS with the SSH keys that people have. `landline --help` teaches it, and
+// over TLS with the SSH keys that people have, and puts small machines on networks. `landline --help` teaches it, and
 // `landline try` shows it on this machine alone.
 package main
 
@@ -109,6 +109,7 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline run shed -- uname -a       run a command on the machine "shed"
   landline get shed:/var/log .        copy files and folders from it
   landline put notes.txt shed:        ... and to it
+  landline host --tap tap0 --dhcp     a small machine of its own on a network
 
 HOST is a name, name:port, [v6]:port or unix:PATH. Who may come in stands in
 ~/.ssh/authorized_keys over there, who is answering in ~/.ssh/known_hosts here.`,
@@ -127,7 +128,7 @@ HOST is a name, name:port, [v6]:port or unix:PATH. Who may come in stands in
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line in place of text")
 	root.Flags().BoolVar(&version, "version", false, "print the version")
-	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.getCommand(), a.putCommand(), a.versionCommand(), completionCommand())
+	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.getCommand(), a.putCommand(), a.hostCommand(), a.versionCommand(), completionCommand())
 	return root
 }
 

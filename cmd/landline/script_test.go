@@ -51,6 +51,13 @@ func TestMain(m *testing.M) {
 //	                          waited for (< TEXT) and typed (> TEXT, a Go string);
 //	                          what was seen is then in the file "terminal"
 //
+//	desk SOCKET CIDR...       waits at a socket for a machine, and then is its neighbor and
+//	                          gives it an IPv4 address by DHCP
+//	unplug                    the desk is gone
+//	ping ADDR                 the desk gets an answer to a ping of 4,000 bytes
+//	[!] ask FILE ADDR:PORT TEXT [FROM] sends a datagram from the desk and writes the answer to
+//	                          FILE; with ! there must be none
+//
 // HOME has a key in .ssh that authorized_keys there lets in, and hostkey, which
 // serve uses.
 func TestScripts(t *testing.T) {
@@ -64,6 +71,7 @@ func TestScripts(t *testing.T) {
 			"code": cmdCode, "start": cmdStart, "await": cmdAwait, "signal": cmdSignal, "finish": cmdFinish,
 			"serve": cmdServe, "awaitfile": cmdAwaitFile, "json": cmdJSON, "mode": cmdMode, "binary": cmdBinary,
 			"keygen": cmdKeygen, "term": cmdTerm,
+			"desk": cmdDesk, "unplug": cmdUnplug, "ping": cmdPing, "ask": cmdAsk,
 		},
 	})
 }
@@ -104,6 +112,7 @@ type scriptKey struct{}
 func setUp(env *testscript.Env) error {
 	procs := make(map[string]*proc)
 	env.Values[scriptKey{}] = procs
+	env.Values[deskKey{}] = make(map[string]*desk)
 	env.Defer(func() {
 		for _, p := range procs {
 			p.end()

@@ -1,0 +1,273 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"landline"
+	"landline/link"
+)
+
+// machineFlags are those of `landline host`.
+type machineFlags struct {
+	tap      string
+	socket   string
+	addrs    []string
+	dhcp     bool
+	gateways []string
+	hostname string
+	capture  string
+}
+
+func (a *app) hostCommand() *cobra.Command {
+	var f machineFlags
+	cmd := &cobra.Command{
+		Use:   "host [flags] [NAME:PORT...]",
+		Short: "Put a small machine on a network device, with the small services",
+		Long: `Host is a machine of its own on a network: with its own hardware address, its own IP
+addresses, ARP, Neighbor Discovery and ICMP, none of which is this system's. It answers
+ping, and the services that are named, until SIGTERM or SIGINT; a lease is then given back.
+
+  upper      answers what it gets in capitals
+  echo       answers what it gets
+  discard    takes everything and answers nothing
+  chargen    answers a line of characters
+
+They answer on UDP; on TCP they do not yet. Datagrams from the ports of such services are not
+answered, for two that answer each other never end.
+
+A line tells of each address once it is up and the services answer there. Without --addr and
+--dhcp the machine has the IPv6 addresses that it finds by itself.`,
+		Example: `  ip tuntap add tap0 mode tap user $USER && ip addr add 10.0.0.1/24 dev tap0 && ip link set tap0 up
+  landline host --tap tap0 --addr 10.0.0.2/24 --addr fd00::2/64 upper:700
+  ping 10.0.0.2
+  echo hello | nc -u -w1 10.0.0.2 700
+  landline host --socket lan.sock --dhcp --hostname shed echo:7 discard:9`,
+		RunE: func(_ *cobra.Command, args []string) error { return a.host(&f, args) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.tap, "tap", "", "`NAME` of a TAP device; it is made if it is not there and that is allowed")
+	fl.StringVar(&f.socket, "socket", "", "`PATH` of a Unix socket to connect to on which frames go as QEMU has them:\neach after its length in 4 bytes")
+	fl.StringArrayVar(&f.addrs, "addr", nil, "address with the length of its network's prefix, as `CIDR`: 10.0.0.2/24 (may repeat)")
+	fl.BoolVar(&f.dhcp, "dhcp", false, "take an IPv4 address from a DHCP server, and keep it")
+	fl.StringArrayVar(&f.gateways, "gateway", nil, "`ADDR` of the router to other networks (may repeat, once for each family)")
+	fl.StringVar(&f.hostname, "hostname", "", "`NAME` that DHCP servers are told")
+	fl.StringVar(&f.capture, "capture", "", "write all frames to `FILE`, in the pcapng format of Wireshark")
+	return cmd
+}
+
+// host runs the machine until a signal comes, or its network goes away.
+func (a *app) host(f *machineFlags, args []string) error {
+	services, err := parseServices(args)
+	if err != nil {
+		return err
+	}
+	cfg, err := f.config()
+	if err != nil {
+		return err
+	}
+	cfg.Logger = a.logger()
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	m := machine{app: a, down: make(chan error, 1)}
+	dev, err := m.open(f)
+	if err != nil {
+		return err
+	}
+	if m.host, err = landline.NewHost(dev, cfg); err != nil {
+		dev.Close()
+		return err
+	}
+	err = m.serve(ctx, services)
+	return errors.Join(err, m.close())
+}
+
+// config reads the addresses.
+func (f *machineFlags) config() (landline.Config, error) {
+	cfg := landline.Config{DHCP: f.dhcp, Hostname: f.hostname}
+	for _, s := range f.addrs {
+		p, err := netip.ParsePrefix(s)
+		if err != nil {
+			return cfg, &hinted{fmt.Errorf("--addr %s: not an address with a prefix", s), "such as --addr 10.0.0.2/24"}
+		}
+		cfg.Addresses = append(cfg.Addresses, p)
+	}
+	for _, s := range f.gateways {
+		g, err := netip.ParseAddr(s)
+		if err != nil {
+			return cfg, &hinted{fmt.Errorf("--gateway %s: not an address", s), "such as --gateway 10.0.0.1"}
+		}
+		cfg.Gateways = append(cfg.Gateways, g)
+	}
+	return cfg, nil
+}
+
+// A machine is `landline host`.
+type machine struct {
+	app   *app
+	host  *landline.Host
+	down  chan error // has why the network went away
+	guard guard
+
+	file    *os.File // of the capture, or nil
+	capture *link.PcapNG
+}
+
+// open opens the device that was asked for.
+func (m *machine) open(f *machineFlags) (link.Device, error) {
+	dev, err := f.device()
+	if err != nil {
+		return nil, err
+	}
+	dev = &watchedDevice{dev, m.down}
+	if f.capture == "" {
+		return dev, nil
+	}
+	if m.file, err = os.Create(f.capture); err != nil {
+		dev.Close()
+		return nil, fmt.Errorf("--capture %s: %w", f.capture, bare(err))
+	}
+	m.capture = link.NewPcapNG(m.file, link.PcapConfig{})
+	return link.Capture(dev, m.capture), nil
+}
+
+func (f *machineFlags) device() (link.Device, error) {
+	switch {
+	case f.tap != "" && f.socket != "":
+		return nil, errors.New("--tap and --socket: a machine has one of them")
+	case f.tap != "":
+		dev, err := link.OpenTAP(link.TAPConfig{Name: f.tap})
+		if err != nil {
+			return nil, &hinted{fmt.Errorf("--tap %s: %w", f.tap, bare(err)), hintTAP(f.tap, err)}
+		}
+		return dev, nil
+	case f.socket != "":
+		conn, err := net.Dial("unix", f.socket)
+		if err != nil {
+			return nil, &hinted{fmt.Errorf("--socket %s: %w", f.socket, bare(err)), "who has the network must listen there first"}
+		}
+		return link.NewStream(conn, link.Info{Name: "eth0"}), nil
+	}
+	return nil, &hinted{errors.New("no network"), "name one with --tap or --socket; landline host --help"}
+}
+
+func hintTAP(name string, err error) string {
+	switch {
+	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
+		return fmt.Sprintf("root makes one that you may open: ip tuntap add %s mode tap user $USER", name)
+	case errors.Is(err, syscall.EBUSY):
+		return "another program has it open"
+	}
+	return ""
+}
+
+// A watchedDevice tells when it goes away.
+type watchedDevice struct {
+	link.Device
+	down chan<- error
+}
+
+func (d *watchedDevice) Attach(h link.Handler) {
+	down := h.Down
+	h.Down = func(err error) {
+		d.down <- err // there is room, for it comes once
+		if down != nil {
+			down(err)
+		}
+	}
+	d.Device.Attach(h)
+}
+
+// serve answers until ctx ends or the network goes away.
+func (m *machine) serve(ctx context.Context, services []service) error {
+	if err := m.start(services); err != nil {
+		return err
+	}
+	if len(services) > 0 {
+		m.app.say("on TCP services do not answer yet")
+	}
+	told := map[netip.Prefix]bool{}
+	for {
+		changed := m.host.Changed()
+		m.tell(told)
+		select {
+		case <-changed:
+		case err := <-m.down:
+			return fmt.Errorf("the network went away: %w", err)
+		case <-ctx.Done():
+			return nil
+		}
+	}
+}
+
+// tell tells of addresses that came up or went since the last time.
+func (m *machine) tell(told map[netip.Prefix]bool) {
+	up := map[netip.Prefix]bool{}
+	for _, a := range m.host.Addresses() {
+		usable := a.State == "preferred" || a.State == "deprecated"
+		if usable && !a.Prefix.Addr().IsLoopback() {
+			up[a.Prefix] = true
+		}
+		if usable && up[a.Prefix] && !told[a.Prefix] {
+			told[a.Prefix] = true
+			m.app.announceAddress("up", a)
+		}
+	}
+	for p := range told {
+		if !up[p] {
+			delete(told, p)
+			m.app.announceAddress("gone", landline.Address{Prefix: p})
+		}
+	}
+}
+
+// announceAddress prints what scripts wait for, --quiet or not.
+func (a *app) announceAddress(state string, addr landline.Address) {
+	if a.json {
+		printJSON(&a.out, map[string]string{"state": state, "address": addr.Prefix.String(), "origin": addr.Origin})
+		return
+	}
+	line := addr.Prefix.String() + " is " + state
+	if addr.Origin != "" {
+		line += " (" + addr.Origin + ")"
+	}
+	tell(line)
+}
+
+// close ends the machine, and its capture.
+func (m *machine) close() error {
+	m.host.Close()
+	if m.file == nil {
+		return nil
+	}
+	err := m.capture.Close()
+	if closing := m.file.Close(); err == nil {
+		err = closing
+	}
+	if err != nil {
+		return fmt.Errorf("--capture %s: %w", m.file.Name(), bare(err))
+	}
+	return nil
+}
+
+// parseServices reads the services that are to run.
+func parseServices(args []string) (all []service, err error) {
+	for _, arg := range args {
+		s, err := parseService(arg)
+		if err != nil {
+			return nil, &hinted{fmt.Errorf("%s: %w", arg, err), "NAME:PORT, with NAME one of " + strings.Join(serviceNames(), ", ")}
+		}
+		all = append(all, s)
+	}
+	return all, nil
+}

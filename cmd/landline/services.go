@@ -1,0 +1,133 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"landline"
+)
+
+// A service is one of the small ones, at a port.
+type service struct {
+	name string
+	port uint16
+}
+
+// An answerer makes the answer to a datagram, or nil if there is none. It may use the space of
+// the datagram, and n tells it how many there were before.
+type answerer func(in []byte, n int) []byte
+
+func answererOf(name string) answerer {
+	switch name {
+	case "upper":
+		return func(in []byte, _ int) []byte { return upper(in) }
+	case "echo": // RFC 862
+		return func(in []byte, _ int) []byte { return in }
+	case "discard": // RFC 863
+		return func([]byte, int) []byte { return nil }
+	case "chargen":
+		return func(_ []byte, n int) []byte { return chargen(n) }
+	}
+	return nil
+}
+
+func serviceNames() []string { return []string{"upper", "echo", "discard", "chargen"} }
+
+func parseService(s string) (service, error) {
+	name, port, ok := strings.Cut(s, ":")
+	if !ok {
+		return service{}, errors.New("no port")
+	}
+	if answererOf(name) == nil {
+		return service{}, errors.New("no such service")
+	}
+	n, err := strconv.ParseUint(port, 10, 16)
+	if err != nil {
+		return service{}, errors.New("a port is a number from 0 to 65535")
+	}
+	return service{name, uint16(n)}, nil
+}
+
+// upper makes text large, and in what is no text only the letters of ASCII.
+func upper(b []byte) []byte {
+	if utf8.Valid(b) {
+		return bytes.ToUpper(b)
+	}
+	for i, c := range b {
+		if 'a' <= c && c <= 'z' {
+			b[i] = c - 'a' + 'A'
+		}
+	}
+	return b
+}
+
+// chargenLine is how many characters a line has, of the 95 that can be printed (RFC 864, "a popular
+// pattern").
+const chargenLine = 72
+
+// chargen returns the line of a number. Unlike RFC 864's datagram of up to 512
+// characters it is one line, so that who forges its source gains little.
+func chargen(n int) []byte {
+	b := make([]byte, 0, chargenLine+2)
+	for i := range chargenLine {
+		b = append(b, byte(' '+(n+i)%95))
+	}
+	return append(b, "\r\n"...)
+}
+
+// start opens the sockets of services, and answers there until the host is closed.
+func (m *machine) start(services []service) error {
+	var conns []*landline.UDPConn
+	for _, s := range services {
+		c, err := m.host.ListenUDP("udp", &net.UDPAddr{Port: int(s.port)})
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", s.name, s.port, bare(err))
+		}
+		port := c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+		m.guard = append(m.guard, port)
+		m.app.say("%s answers on UDP port %d", s.name, port)
+		conns = append(conns, c)
+	}
+	for i, c := range conns {
+		go m.answer(c, answererOf(services[i].name))
+	}
+	return nil
+}
+
+// answer answers until the socket is closed, from the address that was asked.
+func (m *machine) answer(c *landline.UDPConn, answer answerer) {
+	b := make([]byte, 65535)
+	for n := 0; ; n++ {
+		size, from, to, err := c.ReadFromTo(b)
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil || m.guard.has(from.Port()) {
+			continue
+		}
+		if to.IsMulticast() || to == netip.AddrFrom4([4]byte{255, 255, 255, 255}) {
+			to = netip.Addr{}
+		}
+		if out := answer(b[:size], n); out != nil {
+			c.WriteToFrom(out, from, to) // whether it arrives, UDP does not say
+		}
+	}
+}
+
+// A guard knows the ports of services that answer whatever comes: two of them would answer
+// each other for ever.
+type guard []uint16
+
+// smallPorts are those of echo, discard, daytime, qotd, chargen and time.
+var smallPorts = guard{7, 9, 13, 17, 19, 37}
+
+func (g guard) has(port uint16) bool {
+	return slices.Contains(smallPorts, port) || slices.Contains(g, port)
+}
