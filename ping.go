@@ -126,6 +126,11 @@ func (p *pinger) ping(ctx context.Context, h *Host) (PingReply, error) {
 		return PingReply{}, inCall("sendto", err)
 	}
 	select {
+	case a := <-p.answers: // on a cable the answer comes before Send returns
+		return a.reply, a.err
+	default:
+	}
+	select {
 	case a := <-p.answers:
 		return a.reply, a.err
 	case <-h.gone:

@@ -59,12 +59,13 @@ func (e *Echo) Close() {
 // Send sends a ping with up to 65,507 bytes of payload over IPv4, 65,487 over IPv6.
 func (e *Echo) Send(p *Path, h Header, seq uint16, payload []byte) error {
 	rest := wire.EchoRest(e.id, seq)
+	m := make([]byte, 0, wire.ICMPLen+len(payload))
 	if p.src.Is4() {
 		h.Protocol = wire.ProtoICMP
-		return p.sendPayload(&h, wire.AppendICMPv4(nil, wire.ICMPv4Echo, 0, rest, payload))
+		return p.sendPayload(h, wire.AppendICMPv4(m, wire.ICMPv4Echo, 0, rest, payload))
 	}
 	h.Protocol = wire.ProtoICMPv6
-	return p.sendPayload(&h, wire.AppendICMPv6(nil, wire.ICMPv6Echo, 0, rest, payload))
+	return p.sendPayload(h, wire.AppendICMPv6(m, wire.ICMPv6Echo, 0, rest, payload))
 }
 
 func (es *echoes) find(id uint16) *Echo {

@@ -131,7 +131,7 @@ func (in *input) fragment6(p *Packet, h wire.IPv6, e *wire.Extensions, nextField
 
 // join adds a fragment and answers it if it is at fault.
 func (in *input) join(p *Packet, f *fragment) (packet []byte, d Drop) {
-	packet, memory, err := in.i.stack.fragments.add(in.now, f)
+	packet, memory, err := in.i.stack.fragments.add(time.Now(), f)
 	if err == nil {
 		in.memory = memory
 		return packet, 0

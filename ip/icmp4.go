@@ -47,7 +47,7 @@ func (in *input) answerEcho4(p *Packet, m wire.ICMPv4) Drop {
 // packet can be.
 func (in *input) echo(path *Path, p *Packet, proto wire.Protocol, answer []byte) Drop {
 	in.reply = answer
-	if err := path.sendPayload(&Header{Protocol: proto, TOS: p.TOS}, answer); err != nil {
+	if err := path.sendPayload(Header{Protocol: proto, TOS: p.TOS}, answer); err != nil {
 		return DropDevice
 	}
 	return 0

@@ -151,11 +151,11 @@ func (path *Path) sendError(p *Packet, e icmpError) {
 	var quote [maxError6]byte
 	if path.src.Is4() {
 		m := wire.AppendICMPv4(make([]byte, 0, maxBuilt), e.t4, e.code, e.rest, p.quote(quote[:0], maxError4))
-		path.sendPayload(&Header{Protocol: wire.ProtoICMP}, m)
+		path.sendPayload(Header{Protocol: wire.ProtoICMP}, m)
 		return
 	}
 	m := wire.AppendICMPv6(make([]byte, 0, maxBuilt), e.t6, e.code, e.rest, p.quote(quote[:0], maxError6))
-	path.sendPayload(&Header{Protocol: wire.ProtoICMPv6}, m)
+	path.sendPayload(Header{Protocol: wire.ProtoICMPv6}, m)
 }
 
 // quote appends the first bytes of p, at most n.

@@ -1,8 +1,6 @@
 package ip
 
 import (
-	"time"
-
 	"landline/link"
 	"landline/wire"
 )
@@ -10,9 +8,8 @@ import (
 // input carries a batch of frames from a device to the transports. An interface has
 // one, which its Receive uses again and again.
 type input struct {
-	i   *Interface
-	v   *view
-	now time.Time
+	i *Interface
+	v *view
 
 	// The frame at hand, without a tag, and what the link layer knows of it.
 	f     link.Frame
@@ -32,7 +29,7 @@ type input struct {
 // receive is the Handler's Receive of the interface's device.
 func (i *Interface) receive(frames []link.Frame) {
 	in := &i.in
-	in.v, in.now = i.stack.view.Load(), time.Now()
+	in.v = i.stack.view.Load()
 	bytes := 0
 	for k := range frames {
 		in.f = frames[k]

@@ -81,8 +81,8 @@ func (l *lab) knows(addrs ...netip.Addr) {
 	l.take()
 }
 
-// identification is random.
-var identification = regexp.MustCompile(`(^ip4 .* ttl \d+) id \d+`)
+// identification is random, and not there in a packet that is not to be cut.
+var identification = regexp.MustCompile(`(^ip4 .* ttl \d+) id \d+( tos \d+)?( df)?`)
 
 // wrote holds that these frames were written since the last time, each described from the IP header
 // on, without identification.
@@ -98,7 +98,7 @@ func (l *lab) wrote(want ...string) {
 func (w *wall) describe() (texts []string) {
 	for _, f := range w.take() {
 		_, text, _ := strings.Cut(wire.Ethernet(f).String(), " | ")
-		texts = append(texts, identification.ReplaceAllString(text, "$1"))
+		texts = append(texts, identification.ReplaceAllString(text, "$1$2"))
 	}
 	return texts
 }

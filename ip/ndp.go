@@ -201,5 +201,5 @@ func (i *Interface) sendNDP(src, dst netip.Addr, mac wire.MAC, m wire.ICMPv6) {
 	} else if mac == (wire.MAC{}) {
 		path.kind = pathUnicast
 	}
-	path.sendPayload(&Header{Protocol: wire.ProtoICMPv6, TTL: wire.NDPHopLimit}, m)
+	path.sendPayload(Header{Protocol: wire.ProtoICMPv6, TTL: wire.NDPHopLimit}, m)
 }

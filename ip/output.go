@@ -158,10 +158,11 @@ type scratch struct {
 const maxBuilt = 1280
 
 // sendPayload builds a packet and sends it, without waiting. It fills in the checksum of ICMPv6.
-func (p *Path) sendPayload(h *Header, payload []byte) error {
+func (p *Path) sendPayload(h Header, payload []byte) error {
 	s := p.i.stack.scratches.Get().(*scratch)
 	defer p.i.stack.scratches.Put(s)
-	head := p.AppendHeader(s.head[:0], h, len(payload))
+	h.DontFragment = h.DontFragment || p.DontFragment(len(payload))
+	head := p.AppendHeader(s.head[:0], &h, len(payload))
 	if h.Protocol == wire.ProtoICMPv6 {
 		wire.ICMPv6(payload).FillChecksum(wire.PseudoSum(p.src, p.dst, h.Protocol, len(payload)))
 	}

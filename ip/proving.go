@@ -204,5 +204,5 @@ func (i *Interface) sendGroupReport(r groupReport) {
 		src = own
 	}
 	path := Path{i: i, src: src, dst: dst, mac: wire.MulticastMAC(dst), kind: pathDirect}
-	path.sendPayload(&h, m)
+	path.sendPayload(h, m)
 }
