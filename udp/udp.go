@@ -140,3 +140,6 @@ type scratch struct {
 	head   [ip.HeadRoom + wire.UDPLen]byte
 	frames [1]link.Frame
 }
+
+// Stack returns the stack that the layer is of.
+func (l *Layer) Stack() *ip.Stack { return l.stack }
