@@ -254,6 +254,37 @@ func TestRouterAdvertisementConfiguresAHost(t *testing.T) {
 	})
 }
 
+func TestRouterAdvisesTimers(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLab(t, Config{}, InterfaceConfig{})
+		advise := func(retrans, reachable uint32) {
+			h := wire.RouterAdvertHeader{Lifetime: 1800, RetransTimer: retrans, ReachableTime: reachable}
+			l.receive(ndpFrame(addr("fe80::2"), allNodes, wire.AppendRouterAdvert(nil, &h)))
+		}
+		advise(2000, 60000)
+		equal(t, "retransmit", l.i.neighbors.retrans, 2*time.Second)
+		equal(t, "reachable", l.i.neighbors.base, time.Minute)
+		advise(4000000000, 3600001)
+		equal(t, "retransmit, after nonsense", l.i.neighbors.retrans, 2*time.Second)
+		equal(t, "reachable, after nonsense", l.i.neighbors.base, time.Minute)
+	})
+}
+
+// Atomic fragments could be put into each other eight thousand times, and each would be copied.
+func TestFragmentsOfFragmentsAreRefused(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLab(t, Config{}, InterfaceConfig{})
+		inner := string(wire.AppendIPv6Fragment(nil, testProto, 0, false, 1)) + "deep"
+		outer := string(wire.AppendIPv6Fragment(nil, wire.ProtoFragment, 0, false, 2)) + inner
+		l.receive(packetTo{dst: our6, src: their6, proto: wire.ProtoFragment, payload: inner}.frame())
+		l.received("2001:db8::2 > 2001:db8::1: deep")
+		l.dropped("one within another", DropExtension, func() {
+			l.receive(packetTo{dst: our6, src: their6, proto: wire.ProtoFragment, payload: outer}.frame())
+		})
+		l.received()
+	})
+}
+
 // A forged advertisement cannot take an address away in less than two hours (RFC 4862, Section 5.5.3 e).
 func TestAddressLivesTwoHoursAfterAnAdvertisementThatEndsIt(t *testing.T) {
 	bubble(t, func(t *testing.T) {

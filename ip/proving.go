@@ -170,7 +170,28 @@ func (i *Interface) advertises() bool       { return i.advertiser != nil }
 
 // heardRouter takes a router's advertisement.
 func (i *Interface) heardRouter(from netip.Addr, a wire.RouterAdvert) {
-	i.with(func(now time.Time) { i.autoconf.advert(now, from, a) })
+	retrans, reachable := a.RetransTimer(), a.ReachableTime()
+	i.with(func(now time.Time) {
+		i.neighbors.setTimers(advised(retrans, maxRetransTimer), advised(reachable, maxReachableTime))
+		i.autoconf.advert(now, from, a)
+	})
+}
+
+// What a router may advise at most. The RFC bounds the second only: "MUST be no greater than 3,600,000
+// milliseconds (1 hour)" (RFC 4861, Section 6.2.1). The first, much longer, would keep a host from finding its
+// neighbors.
+const (
+	maxRetransTimer  = time.Minute
+	maxReachableTime = time.Hour
+)
+
+// advised is a time in milliseconds, or zero if a router says nothing or nothing sensible.
+func advised(ms uint32, most time.Duration) time.Duration {
+	d := time.Duration(ms) * time.Millisecond
+	if d > most {
+		return 0
+	}
+	return d
 }
 
 // solicited answers a host that looks for routers.
