@@ -1,0 +1,144 @@
+package interop
+
+import (
+	"context"
+	"net/netip"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"landline"
+	"landline/link"
+)
+
+// A rig is a network namespace of the test's own with a TAP in it: the kernel at one end of the wire, landline at the
+// other. All that passes is captured, and in the end tshark looks at it.
+//
+// The test has to stay in its goroutine, whose thread is in the namespace: so are the programs that it starts and the
+// sockets that it opens.
+type rig struct {
+	*testing.T
+	dev  link.Device
+	file string
+}
+
+// The addresses of both ends.
+var (
+	kernel4, kernel6 = netip.MustParsePrefix("10.77.0.1/24"), netip.MustParsePrefix("fd77::1/64")
+	ours4, ours6     = netip.MustParsePrefix("10.77.0.2/24"), netip.MustParsePrefix("fd77::2/64")
+)
+
+// patience is how long a slow machine may take for what takes a moment.
+const patience = 30 * time.Second
+
+// newRig makes a namespace and a TAP in it, and gives the kernel its addresses there.
+func newRig(t *testing.T) *rig {
+	t.Helper()
+	enterNamespace(t)
+	need(t, "ip", "tshark")
+	tap, err := link.OpenTAP(link.TAPConfig{Name: "tap0"})
+	if err != nil {
+		miss(t, err.Error())
+	}
+	r := &rig{T: t, file: filepath.Join(t.TempDir(), "wire.pcapng")}
+	file, err := os.Create(r.file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pcap := link.NewPcapNG(file, link.PcapConfig{})
+	t.Cleanup(func() {
+		if err := pcap.Close(); err != nil {
+			t.Error(err)
+		}
+		file.Close()
+		r.checkCapture()
+	})
+	r.dev = link.Capture(tap, pcap)
+	run(t, "ip", "link", "set", "lo", "up")
+	run(t, "ip", "addr", "add", kernel4.String(), "dev", "tap0")
+	run(t, "ip", "addr", "add", kernel6.String(), "dev", "tap0", "nodad")
+	run(t, "ip", "link", "set", "tap0", "up")
+	return r
+}
+
+// enterNamespace gives the test a network namespace. The machine's own is not touched.
+func enterNamespace(t *testing.T) {
+	t.Helper()
+	if os.Geteuid() != 0 {
+		t.Skip("needs root, to make a network namespace")
+	}
+	runtime.LockOSThread()
+	origin, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Unshare(unix.CLONE_NEWNET); err != nil {
+		miss(t, "needs a network namespace: "+err.Error())
+	}
+	t.Cleanup(func() {
+		defer origin.Close()
+		if err := unix.Setns(int(origin.Fd()), unix.CLONE_NEWNET); err != nil {
+			t.Error(err) // and the thread ends with the goroutine
+			return
+		}
+		runtime.UnlockOSThread()
+	})
+}
+
+// host puts a landline host on the TAP and waits until its addresses may be used.
+func (r *rig) host(cfg landline.Config) *landline.Host {
+	r.Helper()
+	h, err := landline.NewHost(r.dev, cfg)
+	if err != nil {
+		r.Fatal(err)
+	}
+	r.Cleanup(func() { h.Close() })
+	ctx, cancel := context.WithTimeout(r.Context(), patience)
+	defer cancel()
+	if err := h.WaitReady(ctx); err != nil {
+		r.Fatalf("the host is not ready: %v", err)
+	}
+	return h
+}
+
+// both is a host with our two addresses.
+func (r *rig) both() *landline.Host {
+	return r.host(landline.Config{Addresses: []netip.Prefix{ours4, ours6}})
+}
+
+// checkCapture holds that tshark finds no malformed frame and no bad checksum in what has passed.
+func (r *rig) checkCapture() {
+	r.Helper()
+	// An ICMP error quotes a packet as it was when its checksum was still open.
+	bad := "_ws.malformed or ip.checksum.status == 0 or tcp.checksum.status == 0 or icmp.checksum.status == 0 " +
+		"or icmpv6.checksum.status == 0 or igmp.checksum.status == 0 or (udp.checksum.status == 0 and not icmp and not icmpv6)"
+	args := []string{"-r", r.file, "-n", "-Y", bad}
+	for _, p := range []string{"ip", "tcp", "udp"} {
+		args = append(args, "-o", p+".check_checksum:TRUE")
+	}
+	cmd := exec.Command(need(r.T, "tshark")["tshark"], args...)
+	out, err := cmd.Output()
+	if err != nil {
+		r.Errorf("tshark: %v", err)
+	}
+	if text := strings.TrimSpace(string(out)); text != "" {
+		r.Errorf("tshark finds fault with\n%s", text)
+	}
+}
+
+// eventually waits until a condition holds.
+func (r *rig) eventually(what string, holds func() bool) {
+	r.Helper()
+	for end := time.Now().Add(patience); !holds(); {
+		if time.Now().After(end) {
+			r.Fatalf("it does not come to pass that %s", what)
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+}
