@@ -166,7 +166,8 @@ func (p *Path) sendPayload(h Header, payload []byte) error {
 	if h.Protocol == wire.ProtoICMPv6 {
 		wire.ICMPv6(payload).FillChecksum(wire.PseudoSum(p.src, p.dst, h.Protocol, len(payload)))
 	}
-	s.frames[0] = link.Frame{Head: head, Body: payload}
+	n := min(len(payload), maxBuilt) // all headers have to be in Head: see link.Frame
+	s.frames[0] = link.Frame{Head: append(head, payload[:n]...), Body: payload[n:]}
 	err := p.Send(s.frames[:], nil)
 	clear(s.frames[:])
 	return err
