@@ -182,11 +182,17 @@ func (l *leaseholder) do(out dhcp.Output) {
 
 func (l *leaseholder) log(out *dhcp.Output) {
 	args := []any{"interface", l.i.Name(), "address", out.Lease.Addr, "server", out.Lease.ServerID}
-	if out.Event.Lost() {
-		l.h.log.Warn("dhcp lease "+out.Event.String(), append(args, "because", out.Text)...)
-		return
+	text := "dhcp lease " + out.Event.String()
+	switch {
+	case out.Event == dhcp.Released:
+		l.h.log.Info(text, args...)
+	case out.Event == dhcp.Renewed:
+		l.h.log.Debug(text, append(args, "until", out.Lease.Expiry)...)
+	case out.Event.Lost():
+		l.h.log.Warn(text, append(args, "because", out.Text)...)
+	default:
+		l.h.log.Info(text, append(args, "until", out.Lease.Expiry)...)
 	}
-	l.h.log.Info("dhcp lease "+out.Event.String(), append(args, "until", out.Lease.Expiry)...)
 }
 
 // send sends a message of the client's from its port. A machine without an address may do that, but

@@ -36,7 +36,7 @@ type Config struct {
 	// Hostname is what DHCP servers are told. It is also a name of this host's addresses. If empty,
 	// it has none.
 	Hostname string
-	// DNS are the name servers. If empty, they are those that DHCP tells of.
+	// DNS are the name servers. If empty, they are those that DHCP and routers tell of.
 	DNS []netip.Addr
 	// Search are the domains in which names without a dot are looked up. If nil, they are
 	// those that DHCP tells of.
@@ -67,6 +67,9 @@ type InterfaceConfig struct {
 	DHCP      bool
 	NoIPv6    bool
 	Probes    int
+	// Advertise is what a host that is a router tells the hosts on the link, which make themselves
+	// IPv6 addresses of it. If nil, it tells nothing.
+	Advertise *ip.Advertise
 }
 
 // A Host is a machine of its own, with its addresses, ports and sockets, on one or more networks. Its methods
@@ -115,7 +118,7 @@ func (h *Host) AddInterface(dev link.Device, cfg InterfaceConfig) (string, error
 		return "", err
 	}
 	i, err := h.stack.Attach(dev, ip.InterfaceConfig{
-		Name: cfg.Name, Addresses: cfg.Addresses, NoIPv6: cfg.NoIPv6, Probes: cfg.Probes,
+		Name: cfg.Name, Addresses: cfg.Addresses, NoIPv6: cfg.NoIPv6, Probes: cfg.Probes, Advertise: cfg.Advertise,
 	})
 	if err != nil {
 		return "", fmt.Errorf("interface on %s: %w", dev.Info().Name, err)

@@ -36,15 +36,25 @@ func (r *resolver) failed(server netip.AddrPort, servers []netip.AddrPort) {
 	}
 }
 
-// nameServers returns the name servers.
+// nameServers returns the name servers: those of Config, or else those of DHCP and the routers.
 func (h *Host) nameServers() []netip.AddrPort {
 	addrs := h.cfg.DNS
 	if len(addrs) == 0 {
-		addrs = h.leasedServers()
+		addrs = append(h.leasedServers(), h.advertisedServers()...)
 	}
 	var all []netip.AddrPort
 	for _, a := range addrs {
 		all = append(all, netip.AddrPortFrom(a, dns.Port))
+	}
+	return all
+}
+
+// advertisedServers returns the name servers that routers tell of.
+func (h *Host) advertisedServers() (all []netip.Addr) {
+	for _, i := range h.stack.Interfaces() {
+		for _, a := range i.Servers() {
+			all = append(all, withZone(netip.AddrPortFrom(a.WithZone(""), 0), i).Addr())
+		}
 	}
 	return all
 }
