@@ -42,6 +42,8 @@ func newRig(t *testing.T) *rig {
 	t.Helper()
 	enterNamespace(t)
 	need(t, "ip", "tshark")
+	// It stays when landline closes it, so that a program which hears the last words can still act on them.
+	run(t, "ip", "tuntap", "add", "dev", "tap0", "mode", "tap")
 	tap, err := link.OpenTAP(link.TAPConfig{Name: "tap0"})
 	if err != nil {
 		miss(t, err.Error())
