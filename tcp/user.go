@@ -1,0 +1,64 @@
+package tcp
+
+// write appends what there is room for of p to what is sent, and returns how much
+// that is: 0 if the connection cannot send any more, or not now.
+func (t *tcb) write(p []byte) int {
+	if !t.maySend() {
+		return 0
+	}
+	t.tuneSend()
+	n := min(len(p), t.writable())
+	if n == 0 {
+		return 0
+	}
+	r := &t.snd.ring
+	if need := r.Len() + n; need > r.Cap() {
+		r.Resize(min(max(2*r.Cap(), need, minBuffer), max(int(t.snd.limit), need)), r.Len())
+	}
+	return r.Write(p[:n])
+}
+
+// maySend reports whether the user may write: he has not closed, and the connection is
+// or will be open.
+func (t *tcb) maySend() bool {
+	return !t.snd.fin && (t.state == synSent || t.state == synReceived || t.state == established || t.state == closeWait)
+}
+
+// writable is how many bytes there is room for.
+func (t *tcb) writable() int { return max(int(t.snd.limit)-t.snd.ring.Len(), 0) }
+
+// tuneSend lets the send ring hold two congestion windows: one on its way and one that
+// waits.
+func (t *tcb) tuneSend() {
+	if want := 2 * int(t.cc.cwnd); want > int(t.snd.limit) && !t.snd.fixed && int(t.snd.limit) < t.cfg.sendMax {
+		t.snd.limit = int32(min(bounded(want, 0), t.cfg.sendMax))
+	}
+}
+
+// setNoDelay turns the Nagle algorithm off: "An application MUST be able to disable it"
+// (RFC 9293, Section 3.7.4, MUST-17).
+func (t *tcb) setNoDelay(on bool) { t.noDelay = on }
+
+// setBuffers fixes how much the rings hold, in bytes; 0 leaves one as it is. A window that
+// has been offered is not taken back.
+func (t *tcb) setBuffers(send, receive int) {
+	if send > 0 {
+		t.snd.limit, t.snd.fixed = int32(bounded(send, 0)), true
+	}
+	if receive > 0 {
+		least := 4 << scaleFor(t.cfg.recvMax)
+		t.rcv.limit, t.rcv.fixed = int32(bounded(max(receive, least), 0)), true
+	}
+}
+
+// memory is how many bytes the rings take.
+func (t *tcb) memory() int { return t.snd.ring.Cap() + t.rcv.ring.Cap() }
+
+// reclaimAt is when rings that have become empty are let go.
+func (t *tcb) reclaimAt() instant {
+	if t.memory() == 0 || t.holding || t.snd.ring.Len() > 0 || t.rcv.ring.Len() > 0 || !t.flight.empty() ||
+		t.early != nil && t.early.set.Len() > 0 {
+		return 0
+	}
+	return max(t.heard, t.cc.lastSent).add(t.cfg.reclaim)
+}

@@ -1,0 +1,203 @@
+package tcp
+
+import (
+	"time"
+
+	"landline/wire"
+)
+
+// updateWindow takes the send window that a segment tells, unless it is older than
+// one that told before (RFC 9293, Section 3.10.7.4):
+//
+//	"If SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK), set SND.WND
+//	<- SEG.WND, set SND.WL1 <- SEG.SEQ, and set SND.WL2 <- SEG.ACK."
+//
+// It reports whether the window changed. It may have shrunk, so that more is on its
+// way than it lets in: that is not an error (MUST-34), and not taken back.
+func (t *tcb) updateWindow(s *segment) (changed bool) {
+	if s.seq.Before(t.snd.wl1) || s.seq == t.snd.wl1 && s.ack.Before(t.snd.wl2) {
+		return false
+	}
+	wnd := uint32(s.wnd) << t.snd.shift
+	changed = wnd != t.snd.wnd
+	if t.snd.wnd == 0 && wnd > 0 && t.state >= established {
+		t.reopened()
+	}
+	t.snd.wnd, t.snd.wl1, t.snd.wl2 = wnd, s.seq, s.ack
+	t.snd.maxWnd = max(t.snd.maxWnd, wnd)
+	return changed
+}
+
+// reopened goes on after a zero window. What was sent while it was shut the peer has
+// thrown away, most likely, and it is not for congestion.
+func (t *tcb) reopened() {
+	t.tries, t.rtt.backoff = 0, 0
+	if t.kind == probing {
+		t.retransmit, t.kind = 0, idle
+	}
+	t.flight.loseAll()
+}
+
+// usable is how many bytes behind snd.nxt the peer has room for, which is negative
+// after the window has shrunk (MUST-36 and 37).
+func (t *tcb) usable() int { return int(t.snd.wnd) - t.snd.nxt.Since(t.snd.una) }
+
+// unsent is how many numbers wait to be sent for the first time, FIN included.
+func (t *tcb) unsent() int { return t.sendEnd().Since(t.snd.nxt) }
+
+// sendEnd is the number behind all that the user has written, and FIN if he closed.
+func (t *tcb) sendEnd() wire.Seq {
+	end := t.finSeq()
+	if t.snd.fin {
+		end = end.Add(1)
+	}
+	return end
+}
+
+// finSeq is the number that our FIN has, or would have.
+func (t *tcb) finSeq() wire.Seq { return t.snd.base.Add(t.snd.ring.Len()) }
+
+// full returns n cut to what may be sent of it now, so that neither end is
+// silly: "a TCP MUST include a SWS avoidance algorithm in the sender" (RFC 9293,
+// Section 3.8.6.2.1, MUST-38). Send
+//
+//  1. "if a maximum-sized segment can be sent, i.e., if min(D,U) >= Eff.snd.MSS;"
+//  2. "or if the data is pushed and all queued data can be sent now, i.e., if
+//     [SND.NXT = SND.UNA and] PUSHed and D <= U (the bracketed condition is imposed
+//     by the Nagle algorithm);"
+//  3. "or if at least a fraction Fs of the maximum window can be sent, i.e., if
+//     [SND.NXT = SND.UNA and] min(D,U) >= Fs * Max(SND.WND);" with Fs = 1/2
+//  4. "or if the override timeout occurs": probeDue.
+//
+// D is waiting, U the room in the window.
+func (t *tcb) full(waiting, room, mss int) int {
+	n := min(waiting, room)
+	whole := n - n%mss
+	switch {
+	case n <= 0:
+		return 0
+	case n == whole, n == waiting && t.mayBeSmall(), n == room && whole == 0 && t.roomEnough(n):
+		return n
+	}
+	return whole
+}
+
+// roomEnough reports whether n bytes are at least half of the largest window that the
+// peer has offered, and nothing else is on its way.
+func (t *tcb) roomEnough(n int) bool {
+	return n >= int(t.snd.maxWnd+1)/2 && (t.noDelay || t.snd.nxt == t.snd.una)
+}
+
+// mayBeSmall is the Nagle algorithm: "If there is unacknowledged data (i.e., SND.NXT >
+// SND.UNA), then the sending TCP endpoint buffers all user data (regardless of the
+// PSH bit) until the outstanding data has been acknowledged or until the TCP
+// endpoint can send a full-sized segment" (RFC 9293, Section 3.7.4, MUST-17).
+//
+// Unlike RFC 9293, only a segment that was small itself holds back another, because
+// the full ones before it are acknowledged without delay. What is last before FIN
+// never waits.
+func (t *tcb) mayBeSmall() bool {
+	return t.noDelay || t.snd.fin || !t.snd.small.After(t.snd.una)
+}
+
+// The receive window.
+
+// window returns the window to tell in a segment that goes now, and moves rcv.edge
+// there. "A TCP receiver SHOULD NOT shrink the window" (RFC 9293, Section 3.8.6,
+// SHLD-14): it never goes back.
+func (t *tcb) window() uint16 {
+	edge := t.rcv.edge
+	if e := t.openEdge(); t.worthTelling(e) {
+		edge = e
+	}
+	// Rounded up, for what has been promised must not become less; openEdge leaves room
+	// for that.
+	unit := 1<<t.rcv.shift - 1
+	field := min((max(edge.Since(t.rcv.nxt), 0)+unit)>>t.rcv.shift, 65535)
+	t.rcv.edge = later(t.rcv.edge, t.rcv.nxt.Add(field<<t.rcv.shift))
+	return uint16(field)
+}
+
+// openEdge is how far the window would reach if all that is free were offered.
+func (t *tcb) openEdge() wire.Seq {
+	rounding := 1<<t.rcv.shift - 1
+	return t.rcv.nxt.Add(int(t.rcv.limit) - rounding - t.rcv.ring.Len())
+}
+
+// worthTelling is the receiver's half of SWS avoidance: "keep RCV.NXT+RCV.WND fixed
+// until: RCV.BUFF - RCV.USER - RCV.WND >= min( Fr * RCV.BUFF, Eff.snd.MSS )", Fr being
+// 1/2 (RFC 9293, Section 3.8.6.2.2, MUST-39).
+func (t *tcb) worthTelling(edge wire.Seq) bool {
+	more := edge.Since(t.rcv.edge)
+	return more > 0 && more >= min(int(t.rcv.limit)/2, int(t.rcv.mss))
+}
+
+// offerWindow decides, after the user has read, whether the peer is to be told: when
+// he has room for twice as much as he knows. To a peer that is not near the edge
+// the next acknowledgment is early enough.
+func (t *tcb) offerWindow() {
+	if edge := t.openEdge(); t.state >= established && !t.rcv.fin && t.worthTelling(edge) &&
+		edge.Since(t.rcv.nxt) >= 2*t.rcv.wnd() {
+		t.windowDue = true
+	}
+}
+
+func later(a, b wire.Seq) wire.Seq {
+	if a.Before(b) {
+		return b
+	}
+	return a
+}
+
+// A tuner finds how large a receive ring must be: twice what the user reads in a
+// round trip, so that the window is not what holds the sender up.
+type tuner struct {
+	since  instant       // when this round trip began
+	copied int32         // what has been read in it
+	rtt    time.Duration // as seen by a receiver; 0 if not known
+	mark   wire.Seq      // when this has arrived, a round trip is over
+	timed  instant       // since when mark is waited for
+}
+
+// timeArrival measures the round trip of one who only receives: by the timestamp that
+// comes back, or by how long a whole window takes to come, which is too long at worst.
+func (t *tcb) timeArrival(now instant, s *segment) {
+	u := &t.rcv.tune
+	if t.has(useTimestamps) && s.opt.HasTimestamps && s.opt.TSEcr != 0 {
+		if ms := int32(t.stamp(now) - s.opt.TSEcr); ms >= 0 && ms < maxStampRTT {
+			u.note(max(time.Duration(ms)*stampTick, stampTick))
+		}
+		return
+	}
+	if u.timed != 0 && t.rcv.nxt.Before(u.mark) {
+		return
+	}
+	if u.timed != 0 {
+		u.note(max(now.since(u.timed), stampTick))
+	}
+	u.timed, u.mark = now, t.rcv.edge
+}
+
+// note keeps the smallest of late: a large one slowly, a small one at once.
+func (u *tuner) note(rtt time.Duration) {
+	if u.rtt == 0 || rtt < u.rtt {
+		u.rtt = rtt
+	} else {
+		u.rtt += (rtt - u.rtt) / 8
+	}
+}
+
+// tuneReceive makes the receive ring's limit larger if the user has read so much
+// within a round trip that the window may have been what limited it.
+func (t *tcb) tuneReceive(now instant) {
+	u := &t.rcv.tune
+	switch past := now.since(u.since); {
+	case u.rtt == 0 || past < u.rtt:
+		return
+	case past < 2*u.rtt && !t.rcv.fixed:
+		if want := 2*int(u.copied) + 16*int(t.rcv.mss); want > int(t.rcv.limit) {
+			t.rcv.limit = int32(min(bounded(want, 0), t.cfg.recvMax))
+		}
+	}
+	u.since, u.copied = now, 0
+}
