@@ -1,6 +1,7 @@
 package ip
 
 import (
+	"net"
 	"net/netip"
 	"slices"
 	"syscall"
@@ -35,16 +36,29 @@ func (i *Interface) addAddress(a address) error {
 		return syscall.EINVAL
 	}
 	a.state = i.firstState(&a)
+	if err := i.install(&a); err != nil {
+		return err
+	}
+	i.prove(&a)
+	return nil
+}
+
+// install adds an address and the route to its network. That of an address which was made of a prefix is not known to be
+// on the link: "the existence of an address" does not say so (RFC 5942, Section 4).
+func (i *Interface) install(a *address) error {
 	i.stack.mu.Lock()
-	if slices.ContainsFunc(i.addresses, func(b address) bool { return b.addr == a.addr }) {
-		i.stack.mu.Unlock()
+	defer i.stack.mu.Unlock()
+	switch {
+	case i.stack.closed || i.stack.interfaces[i.index-1] != i:
+		return net.ErrClosed
+	case slices.ContainsFunc(i.addresses, func(b address) bool { return b.addr == a.addr }):
 		return syscall.EEXIST
 	}
-	i.addresses = append(i.addresses, a)
-	i.stack.routes.add(i.onLink(a.prefix))
+	i.addresses = append(i.addresses, *a)
+	if a.origin != originSLAAC {
+		i.stack.routes.add(i.onLink(a.prefix))
+	}
 	i.stack.publishLocked()
-	i.stack.mu.Unlock()
-	i.prove(&a)
 	return nil
 }
 
@@ -58,13 +72,21 @@ func mayBeOurs(a netip.Addr, loopback bool) bool {
 
 // onLink is the route to the network of an address.
 func (i *Interface) onLink(p netip.Prefix) Route {
-	return Route{Dst: p.Masked(), Interface: i.index}
+	return Route{Dst: p.Masked(), Interface: i.index, owner: ownerAddress}
 }
 
 // RemoveAddress takes an address away, and the route to its network unless another address is in it. It
 // reports whether the interface had it.
 func (i *Interface) RemoveAddress(a netip.Addr) bool {
+	if !i.uninstall(a) {
+		return false
+	}
 	i.forget(a)
+	return true
+}
+
+// uninstall takes an address away, and reports whether it was there.
+func (i *Interface) uninstall(a netip.Addr) bool {
 	i.stack.mu.Lock()
 	defer i.stack.mu.Unlock()
 	k := slices.IndexFunc(i.addresses, func(b address) bool { return b.addr == a })
@@ -73,7 +95,7 @@ func (i *Interface) RemoveAddress(a netip.Addr) bool {
 	}
 	network := i.onLink(i.addresses[k].prefix)
 	i.addresses = slices.Delete(i.addresses, k, k+1)
-	same := func(b address) bool { return b.prefix.Masked() == network.Dst }
+	same := func(b address) bool { return b.origin != originSLAAC && b.prefix.Masked() == network.Dst }
 	if !slices.ContainsFunc(i.addresses, same) {
 		i.stack.routes.remove(network)
 	}

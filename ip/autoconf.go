@@ -36,6 +36,7 @@ type autoconf struct {
 	when     time.Time
 
 	routers  map[netip.Addr]time.Time // until when each is a default router
+	failed   map[netip.Addr]bool      // those of routers that did not answer, and have not been heard of since
 	prefixes map[netip.Prefix]*advertisedPrefix
 	servers  map[netip.Addr]time.Time
 	effects  []autoconfEffect
@@ -76,7 +77,7 @@ const (
 func newAutoconf(random *rand.Rand, secret uint64, mac wire.MAC) *autoconf {
 	return &autoconf{
 		random: random, secret: secret, mac: mac,
-		routers: map[netip.Addr]time.Time{}, prefixes: map[netip.Prefix]*advertisedPrefix{},
+		routers: map[netip.Addr]time.Time{}, failed: map[netip.Addr]bool{}, prefixes: map[netip.Prefix]*advertisedPrefix{},
 		servers: map[netip.Addr]time.Time{},
 	}
 }
@@ -137,7 +138,8 @@ func (c *autoconf) router(now time.Time, from netip.Addr, lifetime uint16) {
 		c.forgetRouter(from)
 	case lifetime != 0 && (known || len(c.routers) < maxRouters):
 		c.routers[from] = now.Add(time.Duration(lifetime) * time.Second)
-		if !known {
+		if !known || c.failed[from] {
+			delete(c.failed, from)
 			c.want(autoconfEffect{kind: autoconfAddRouter, router: from})
 		}
 	}
@@ -149,7 +151,15 @@ var defaultRoute6 = netip.PrefixFrom(netip.IPv6Unspecified(), 0)
 func (c *autoconf) forgetRouter(from netip.Addr) {
 	if _, known := c.routers[from]; known {
 		delete(c.routers, from)
+		delete(c.failed, from)
 		c.want(autoconfEffect{kind: autoconfRemoveRoute, prefix: defaultRoute6, router: from})
+	}
+}
+
+// routerFailed says that a neighbor does not answer.
+func (c *autoconf) routerFailed(a netip.Addr) {
+	if _, known := c.routers[a]; known {
+		c.failed[a] = true
 	}
 }
 

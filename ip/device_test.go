@@ -25,6 +25,7 @@ type wall struct {
 	limit  int // frames to take before it is full; negative: no limit
 	closed bool
 	taken  [][]byte
+	watch  func(link.Frame) // if not nil, sees each frame that is taken
 }
 
 func newWall() *wall {
@@ -46,6 +47,9 @@ func (w *wall) Write(frames []link.Frame) (int, error) {
 		}
 		w.limit--
 		w.taken = append(w.taken, frames[k].AppendTo(nil))
+		if w.watch != nil {
+			w.watch(frames[k])
+		}
 	}
 	return len(frames), nil
 }

@@ -14,7 +14,7 @@ func (in *input) forward(p *Packet) Drop {
 		s.reject(p, timeExceeded(0))
 		return DropTTL
 	}
-	path := Path{dst: p.Dst, src: p.Src, number: in.v.number}
+	path := Path{dst: p.Dst, src: p.Src, number: in.v.number, others: true}
 	switch d := path.onward(in.v); d {
 	case 0:
 	case DropNoRoute:

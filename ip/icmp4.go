@@ -73,6 +73,9 @@ func (in *input) redirect4(p *Packet, m wire.ICMPv4) Drop {
 	if err != nil {
 		return DropOf(err)
 	}
+	if !in.v.isLocal(q.Src) {
+		return DropICMPQuote
+	}
 	b := m[4:8]
 	return in.i.stack.redirect(in.i, p.Src, q.Dst, netip.AddrFrom4([4]byte(b)))
 }

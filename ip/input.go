@@ -60,7 +60,8 @@ func (in *input) frame() Drop {
 	case foreignVLAN(e):
 		return DropVLAN
 	}
-	in.f.SumStart -= uint16(len(e.Header()) - wire.EthernetLen)
+	tag := uint16(len(e.Header()) - wire.EthernetLen)
+	in.f.SumStart, in.f.SumField = in.f.SumStart-tag, in.f.SumField-tag
 	switch e.Type() {
 	case wire.TypeIPv4:
 		in.i.stack.counts.received.Add(1)

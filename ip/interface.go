@@ -57,7 +57,8 @@ type Interface struct {
 	in        input
 	queue     queue
 	counts    interfaceCounters
-	addresses []address // under the stack's lock
+	addresses []address // under the stack's lock, as is the next
+	closing   bool
 
 	machines
 }
@@ -198,10 +199,15 @@ func (i *Interface) mtuFor(dst netip.Addr) int {
 func (i *Interface) Close() error {
 	s := i.stack
 	s.mu.Lock()
-	if i.index == 0 || s.interfaces[i.index-1] != i {
+	if i.closing || s.interfaces[i.index-1] != i {
 		s.mu.Unlock()
 		return net.ErrClosed
 	}
+	i.closing = true
+	s.mu.Unlock()
+	i.farewell() // while it still has an address
+
+	s.mu.Lock()
 	s.interfaces = append([]*Interface(nil), s.interfaces...)
 	s.interfaces[i.index-1] = nil
 	s.routes.removeFunc(func(r *Route) bool { return r.Interface == i.index })

@@ -29,6 +29,9 @@ type machines struct {
 	autoconf   *autoconf   // nil if no router is listened to
 	advertiser *advertiser // nil if this is no router
 	aging      time.Time   // when an address is to change or go
+
+	pending    []effects // taken, and not done yet
+	performing bool      // somebody does them
 }
 
 // effects are what the machines want done.
@@ -105,14 +108,18 @@ func (m *machines) stop() {
 		m.timer.Stop()
 	}
 	m.neighbors.clear(DropClosed)
-	farewell := m.advertiser != nil
 	m.mu.Unlock()
-	if farewell {
-		m.i.sendAdvert(true)
+}
+
+// farewell tells the link that this router is none any more (RFC 4861, Section 6.2.5).
+func (i *Interface) farewell() {
+	if i.advertiser != nil {
+		i.sendAdvert(true)
 	}
 }
 
-// with runs f on the machines, and then does what they want done.
+// with runs f on the machines, and then does what they want done, unless somebody is doing so, who then
+// goes on with that: what is wanted first is done first.
 func (m *machines) with(f func(now time.Time)) {
 	m.mu.Lock()
 	if m.stopped {
@@ -120,17 +127,35 @@ func (m *machines) with(f func(now time.Time)) {
 		return
 	}
 	f(time.Now())
-	e := m.takeLocked()
+	m.pending = append(m.pending, m.takeLocked())
 	m.armLocked()
+	if m.performing {
+		m.mu.Unlock()
+		return
+	}
+	m.performing = true
+	for len(m.pending) > 0 {
+		all := m.pending
+		m.pending = nil
+		m.mu.Unlock()
+		for k := range all {
+			m.i.perform(&all[k])
+		}
+		m.mu.Lock()
+	}
+	m.performing = false
 	m.mu.Unlock()
-	m.i.perform(&e)
 }
 
 func (m *machines) takeLocked() (e effects) {
 	e.neighbors, e.detect, e.groups = m.neighbors.take(), m.detector.take(), m.groups.take()
 	for k := range e.neighbors {
-		if n := &e.neighbors[k]; n.kind == neighborNotRouter && m.autoconf != nil {
+		switch n := &e.neighbors[k]; {
+		case m.autoconf == nil:
+		case n.kind == neighborNotRouter:
 			m.autoconf.forgetRouter(n.ip)
+		case n.kind == neighborFailed:
+			m.autoconf.routerFailed(n.ip)
 		}
 	}
 	if m.autoconf != nil {
@@ -214,6 +239,7 @@ func (i *Interface) performNeighbor(e *neighborEffect) {
 		i.queue.write(e.frames, nil)
 		i.neighbors.recycle(e.frames)
 	case neighborFailed:
+		i.stack.firstHopFailed(i, e.ip)
 		i.failed(e.frames)
 		i.neighbors.recycle(e.frames)
 	case neighborDropped:
@@ -226,7 +252,7 @@ func (i *Interface) ageAddresses() {
 	next := i.age(time.Now())
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.aging = next
+	i.aging = earlier(i.aging, next) // another goroutine may know of an earlier time
 	i.setLocked(next)
 }
 

@@ -108,6 +108,9 @@ func (p *Path) fits(frames []link.Frame) bool {
 // MTU returns how long the longest packet is that this path takes, with its IP header, in
 // bytes, as far as that is known.
 func (p *Path) MTU() int {
+	if p.others {
+		return p.i.mtuFor(p.dst)
+	}
 	mtu, _ := p.i.stack.mtus.lookup(p.dst, p.i.mtuFor(p.dst))
 	return mtu
 }

@@ -15,6 +15,7 @@ type Path struct {
 	mac      wire.MAC   // the hardware address, unless it depends on the neighbor
 	kind     pathKind
 	number   uint64 // of the view it was found in
+	others   bool   // for packets of others, whose senders find the path's MTU
 }
 
 // A pathKind is what a packet needs on its way out.

@@ -60,6 +60,7 @@ func (i *Interface) detected(e *detectEffect) {
 		i.sendAnnouncement(e.addr)
 	case detectHeld:
 		i.setState(e.addr, addrPreferred)
+		i.ageAddresses() // it was not watched while it was tentative
 		i.stack.changed()
 	case detectLost:
 		i.setState(e.addr, addrDuplicated)
@@ -102,7 +103,7 @@ func (i *Interface) heardOther6(a netip.Addr, mac wire.MAC) {
 
 // configure does what autoconf wants done.
 func (i *Interface) configure(e *autoconfEffect) {
-	r := Route{Dst: e.prefix, Gateway: e.router, Interface: i.index}
+	r := Route{Dst: e.prefix, Gateway: e.router, Interface: i.index, owner: ownerRouter}
 	switch e.kind {
 	case autoconfSolicit:
 		i.solicitRouters()
@@ -113,7 +114,7 @@ func (i *Interface) configure(e *autoconfEffect) {
 		r.Metric = autoconfMetric
 		i.stack.AddRoute(r)
 	case autoconfRemoveRoute:
-		i.stack.RemoveRoute(r)
+		i.stack.takeRoute(r)
 	case autoconfMTU:
 		i.mtu6.Store(int32(min(e.n, i.dev.Info().MTU)))
 	case autoconfHops:
@@ -126,6 +127,9 @@ func (i *Interface) configure(e *autoconfEffect) {
 
 // autoconfMetric makes what somebody has configured come first.
 const autoconfMetric = 1024
+
+// failedMetric makes a default router that did not answer come last.
+const failedMetric = autoconfMetric + 1
 
 // configureAddress adds an address or sets how long it lives.
 func (i *Interface) configureAddress(e *autoconfEffect) {

@@ -23,24 +23,25 @@ func (s *Stack) redirect(i *Interface, from, dst, gateway netip.Addr) Drop {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	now := time.Now()
-	s.routes.expire(now)
 	via, ok := s.routes.lookup(dst, i.index)
 	v := s.view.Load()
 	switch {
-	case !ok || via.Gateway != from:
+	case !ok || via.Gateway != from, v.isLocal(gateway):
 		return DropNDP
+	case gateway.Is4() && !v.onLink(i, gateway):
+		return DropNDP // what is far cannot become near: over IPv4 anybody could say so
 	case dst == gateway:
 		gateway = netip.Addr{} // it is a neighbor itself
-	case !v.onLink(i, gateway) && !gateway.IsLinkLocalUnicast(), v.isLocal(gateway):
+	case gateway.Is6() && !gateway.IsLinkLocalUnicast():
 		return DropNDP
 	}
 	if s.redirects++; s.redirects > maxRedirects {
-		s.routes.removeFunc(func(r *Route) bool { return !r.Expires.IsZero() && r.Dst.IsSingleIP() })
+		s.routes.removeFunc(func(r *Route) bool { return r.owner == ownerRedirect })
 		s.redirects = 1
 	}
 	s.routes.add(Route{
-		Dst: netip.PrefixFrom(dst, dst.BitLen()), Gateway: gateway, Interface: i.index, Expires: now.Add(redirectLife),
+		Dst: netip.PrefixFrom(dst, dst.BitLen()), Gateway: gateway, Interface: i.index,
+		Expires: time.Now().Add(redirectLife), owner: ownerRedirect,
 	})
 	s.publishLocked()
 	return 0

@@ -25,12 +25,28 @@ type Route struct {
 	Source netip.Addr
 	// Expires is when the route is forgotten; the zero time is never.
 	Expires time.Time
+
+	owner routeOwner
 }
 
-// same reports whether r and s are one route: of one network, by one gateway and interface.
-func (r *Route) same(s *Route) bool {
+// A routeOwner is who has added a route. What one has added no other takes away, but for the
+// administrator.
+type routeOwner uint8
+
+const (
+	ownerAdmin    routeOwner = iota
+	ownerAddress             // an address of ours, of whose network it is
+	ownerRouter              // an advertisement
+	ownerRedirect            // a redirect
+)
+
+// leadsAs reports whether r and s lead to one network, by one gateway and interface.
+func (r *Route) leadsAs(s *Route) bool {
 	return r.Dst == s.Dst && r.Gateway == s.Gateway && r.Interface == s.Interface
 }
+
+// same reports whether r and s are one route: they lead alike, and have one owner.
+func (r *Route) same(s *Route) bool { return r.owner == s.owner && r.leadsAs(s) }
 
 // A routeTable finds the route of a destination: the one with the longest prefix, among
 // these the least metric, among these the first that was added. The zero value is empty.

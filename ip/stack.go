@@ -6,9 +6,11 @@ import (
 	"log/slog"
 	mathrand "math/rand/v2"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"landline/link"
 	"landline/wire"
@@ -50,12 +52,15 @@ type Stack struct {
 	scratches sync.Pool // of *scratch
 	cuts      sync.Pool // of *cut
 
-	mu         sync.Mutex
-	closed     bool
-	news       chan struct{} // closed at the next change; nil if nobody waits
-	redirects  int           // routes learnt from redirects, since they were cleared
-	interfaces []*Interface  // by index - 1, nil where one was removed
-	routes     routeTable
+	mu        sync.Mutex
+	closed    bool
+	news      chan struct{} // closed at the next change; nil if nobody waits
+	redirects int           // routes learnt from redirects, since they were cleared
+
+	routesTimer *time.Timer
+	routesDue   time.Time    // when it is due; zero if it is not set
+	interfaces  []*Interface // by index - 1, nil where one was removed
+	routes      routeTable
 }
 
 // A Transport is what the packets of one protocol are for. Its functions are called on the
@@ -127,11 +132,15 @@ func (s *Stack) Close() error {
 		return net.ErrClosed
 	}
 	s.closed = true
+	if s.routesTimer != nil {
+		s.routesTimer.Stop()
+	}
 	all := s.interfaces
 	s.mu.Unlock()
 
 	for _, i := range all {
 		if i != nil {
+			i.farewell()
 			i.close()
 		}
 	}
@@ -198,9 +207,62 @@ func (s *Stack) checkLocked(r *Route) error {
 func (s *Stack) RemoveRoute(r Route) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	removed := s.routes.remove(r)
+	r.Dst = r.Dst.Masked()
+	removed := s.routes.removeFunc(func(o *Route) bool { return o.leadsAs(&r) }) != 0
 	s.publishLocked()
 	return removed
+}
+
+// takeRoute removes a route of an owner of its own.
+func (s *Stack) takeRoute(r Route) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.routes.remove(r)
+	s.publishLocked()
+}
+
+// expireRoutes is called by the timer of routes.
+func (s *Stack) expireRoutes() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.routesDue = time.Time{}
+	s.routes.expire(time.Now())
+	s.publishLocked()
+}
+
+// armRoutesLocked sets the timer to when the next route is forgotten.
+func (s *Stack) armRoutesLocked() {
+	next := s.routes.next()
+	if s.closed || next.IsZero() || !s.routesDue.IsZero() && !next.Before(s.routesDue) {
+		return
+	}
+	s.routesDue = next
+	if s.routesTimer == nil {
+		s.routesTimer = time.AfterFunc(time.Until(next), s.expireRoutes)
+		return
+	}
+	s.routesTimer.Reset(time.Until(next))
+}
+
+// firstHopFailed is told that a neighbor does not answer. A redirect to it is forgotten, and another default router goes
+// first until it is heard of again: "the node MUST" choose anew (RFC 4861, Section 7.3.3; RFC 1122,
+// Section 3.3.1.4).
+func (s *Stack) firstHopFailed(i *Interface, a netip.Addr) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	byIt := func(r *Route) bool {
+		return r.Interface == i.index && (r.Gateway == a || !r.Gateway.IsValid() && r.Dst.Addr() == a)
+	}
+	changed := s.routes.removeFunc(func(r *Route) bool { return r.owner == ownerRedirect && byIt(r) }) != 0
+	r := Route{Dst: defaultRoute6, Gateway: a, Interface: i.index, owner: ownerRouter}
+	if s.routes.find(&r) != nil {
+		r.Metric = failedMetric
+		s.routes.add(r)
+		changed = true
+	}
+	if changed {
+		s.publishLocked()
+	}
 }
 
 // Routes returns the routes there are.

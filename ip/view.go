@@ -56,6 +56,7 @@ func (s *Stack) publishLocked() {
 		v.addresses = append(v.addresses, usable)
 	}
 	s.view.Store(v)
+	s.armRoutesLocked()
 	s.changedLocked()
 }
 

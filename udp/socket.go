@@ -136,6 +136,9 @@ func (s *Socket) tryRead(b []byte) (n int, e entry, ok bool, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.err != nil {
+		if s.queue.count > 0 {
+			s.signal() // the token is gone, and another reader may wait
+		}
 		err, s.err = s.err, nil
 		return 0, entry{}, false, err
 	}
@@ -324,17 +327,21 @@ func (s *Socket) SetMulticastHops(n uint8) {
 }
 
 // Join makes the socket receive what is sent to a group, on one interface. The error is a syscall.Errno:
-// EINVAL if that is not a multicast address, EADDRINUSE if it has been joined.
+// EINVAL if that is not a multicast address, EADDRINUSE if it has been joined, ENOBUFS if the interface is in
+// too many groups.
 func (s *Socket) Join(i *ip.Interface, group netip.Addr) error {
 	m := membership{i, group.Unmap().WithZone("")}
 	if !m.group.IsMulticast() {
 		return syscall.EINVAL
 	}
-	if err := s.addGroup(m); err != nil {
-		return err
+	if err := i.Join(m.group); err != nil {
+		return syscall.ENOBUFS
 	}
-	i.Join(m.group)
-	return nil
+	err := s.addGroup(m)
+	if err != nil {
+		i.Leave(m.group)
+	}
+	return err
 }
 
 func (s *Socket) addGroup(m membership) error {
