@@ -167,32 +167,6 @@ func TestTooManyGroupsAreToldToTheSocket(t *testing.T) {
 	})
 }
 
-// An error takes the token of a reader; the datagram behind it is for the other.
-func TestErrorLeavesTheDatagramToAnotherReader(t *testing.T) {
-	bubble(t, func(t *testing.T, a, b *udp.Layer) {
-		s := open(t, a, "10.0.0.1:5", "10.0.0.2:9")
-		isErr(t, "write", s.WriteTo([]byte("x"), netip.AddrPort{}), nil) // refused
-		open(t, b, "10.0.0.2:9", "").WriteTo([]byte("datagram"), s.Local())
-		results := make(chan error, 2)
-		s.SetReadDeadline(time.Now().Add(time.Minute))
-		start := time.Now()
-		for range 2 {
-			go func() {
-				_, _, _, _, err := s.ReadFrom(make([]byte, 10))
-				results <- err
-			}()
-		}
-		for range 2 {
-			if err := <-results; err != nil && !errors.Is(err, syscall.ECONNREFUSED) {
-				t.Errorf("a reader slept: %v", err)
-			}
-		}
-		if d := time.Since(start); d != 0 {
-			t.Errorf("after %v", d)
-		}
-	})
-}
-
 func TestSlowReaderLosesAndItIsCounted(t *testing.T) {
 	bubble(t, func(t *testing.T, a, b *udp.Layer) {
 		rx := open(t, b, "10.0.0.2:7", "")
