@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"os"
@@ -203,11 +204,24 @@ func (m *machine) serve(ctx context.Context, services []service) error {
 		select {
 		case <-changed:
 		case err := <-m.down:
-			return fmt.Errorf("the network went away: %w", err)
+			return fmt.Errorf("the network went away: %w", hungUp(err))
 		case <-ctx.Done():
 			return nil
 		}
 	}
+}
+
+var errHungUp = errors.New("the other end hung up")
+
+// hungUp gives one name to the errors of a stream whose other end has closed it: which of them
+// comes depends on what was under way.
+func hungUp(err error) error {
+	for _, e := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, e) {
+			return errHungUp
+		}
+	}
+	return err
 }
 
 // tell tells of addresses that came up or went since the last time.
