@@ -341,35 +341,59 @@ func TestServerThatEndsTellsItsClients(t *testing.T) {
 	}
 }
 
-// readLater lets a paused reader go on once every limit of the command is over.
-func readLater(t *testing.T) <-chan struct{} {
+// stuckLimit is the time limit of stuckRun. It is long, so that a busy machine gets to what is
+// tested before it is over.
+const stuckLimit = 5 * time.Second
+
+// stuckRun runs a program whose reader takes nothing until every limit of the command is over. It
+// begins with script once all credit is used up. What goes on from there is sure: while credit is
+// being spent, a writer that waits goes on at a moment that differs from run to run.
+func stuckRun(t *testing.T, script string) (r Result, err error) {
+	l := newLine(t)
 	reader := make(chan struct{})
-	timer := time.AfterFunc(time.Second, func() { close(reader) })
-	t.Cleanup(func() { timer.Stop() })
-	return reader
+	timer := time.AfterFunc(stuckLimit+time.Second, func() { close(reader) })
+	defer timer.Stop()
+	in, feed := io.Pipe()
+	cmd := sh(fmt.Sprintf("head -c %d /dev/zero; read line; %s", firstLimit, script))
+	cmd.Stdin, cmd.Stdout = in, stuck(reader)
+	cmd.Timeout, cmd.KillAfter = stuckLimit, 100*time.Millisecond
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		r, err = l.Run(t.Context(), cmd)
+	}()
+	waitFor(t, "all that the credit lets come", func() bool { return l.hasReceived(firstLimit) })
+	fmt.Fprintln(feed)
+	feed.Close()
+	<-done
+	return r, err
+}
+
+// hasReceived says whether n bytes of the only command's standard output have come.
+func (l *line) hasReceived(n int64) bool {
+	l.c.mu.Lock()
+	defer l.c.mu.Unlock()
+	for _, s := range l.c.calls {
+		return s.in[1].arrived >= n
+	}
+	return false
 }
 
 func TestTimeLimitIsNotForTheReader(t *testing.T) {
-	l := newLine(t)
-	// All credit, all that waits to be sent, and what a pipe surely has room for, so
-	// that the program ends while its last words are unread.
-	const n = firstLimit + maxUnsent + pipeBuffer/2
-	r, err := l.Run(t.Context(), Command{
-		Args: []string{"head", "-c", strconv.Itoa(n), "/dev/zero"}, Stdout: stuck(readLater(t)),
-		Timeout: 300 * time.Millisecond, KillAfter: 100 * time.Millisecond,
-	})
+	t.Parallel()
+	// All that waits to be sent, something that the drain has in hand, and what a pipe surely has
+	// room for, so that the program ends while its last words are unread.
+	r, err := stuckRun(t, fmt.Sprintf("head -c %d /dev/zero; sleep 0.2; head -c %d /dev/zero", maxUnsent+1, pipeBuffer/2))
+	const n = firstLimit + maxUnsent + 1 + pipeBuffer/2
 	if err != nil || r.Reason != Exited || r.Code != 0 || r.StdoutBytes != n || r.Held {
 		t.Errorf("%+v, %v; want all %d bytes of a program that ended by itself", r, err, n)
 	}
 }
 
 func TestKilledProgramsPipeIsReadToItsEnd(t *testing.T) {
-	l := newLine(t)
-	r, err := l.Run(t.Context(), Command{
-		Args: []string{"cat", "/dev/zero"}, Stdout: stuck(readLater(t)),
-		Timeout: 300 * time.Millisecond, KillAfter: 100 * time.Millisecond,
-	})
-	const least = firstLimit + maxUnsent + pipeBuffer // the pipe was full
+	t.Parallel()
+	r, err := stuckRun(t, "exec cat /dev/zero")
+	const least = firstLimit + maxUnsent + 1 + pipeBuffer // something is in the drain's hand, and the pipe was full
 	if err != nil || r.Reason != TimedOut || r.SignalNumber != 15 || r.StdoutBytes < least || r.Held {
 		t.Errorf("%+v, %v; want at least %d bytes and nobody who holds a pipe", r, err, least)
 	}
