@@ -26,7 +26,7 @@ const (
 	anything = "..."
 	sys      = "golang.org/x/sys"
 
-	parts = " internal/gate internal/ring internal/rangeset internal/pkt"
+	parts = " internal/gate internal/ring internal/rangeset internal/siphash internal/pkt"
 	stack = "wire link ip udp tcp dhcp dns landline"
 )
 
@@ -38,7 +38,7 @@ const (
 var house = []floor{
 	// The stack: the standard library, and the system's calls for a TAP.
 	{"wire", "", ""},
-	{"internal/gate internal/ring internal/rangeset", "", ""},
+	{"internal/gate internal/ring internal/rangeset internal/siphash", "", ""},
 	{"internal/pkt", "wire", ""},
 	{"link", "wire" + parts, sys},
 	{"ip", "link wire" + parts, sys},

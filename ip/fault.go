@@ -20,8 +20,13 @@ func (s *Stack) fault(f *Fault) Drop {
 	if !s.view.Load().isLocal(f.Quote.Src) || !s.askTransport(f) {
 		return DropICMPQuote
 	}
-	if f.Err.Errno == syscall.EMSGSIZE {
-		s.mtus.learn(f, s.linkMTU(f.Quote.Dst))
+	if f.Err.Errno != syscall.EMSGSIZE {
+		return 0
+	}
+	if mtu, ok := s.mtus.learn(f, s.linkMTU(f.Quote.Dst)); ok {
+		if t := s.transports[f.Quote.Protocol]; t != nil && t.Narrow != nil {
+			t.Narrow(f, mtu)
+		}
 	}
 	return 0
 }

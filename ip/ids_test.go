@@ -50,10 +50,10 @@ func TestIdentificationsHaveNoPattern(t *testing.T) {
 }
 
 func TestEachFlowHasAnOrderOfItsOwn(t *testing.T) {
-	key := newHashKey(seeded(1))
+	ids := newIdentifications(seeded(1))
 	same := 0
 	for n := range uint32(1000) {
-		if key.permute(n, 8, 1) == key.permute(n, 8, 2) {
+		if ids.permute(n, 8, 1) == ids.permute(n, 8, 2) {
 			same++
 		}
 	}

@@ -4,6 +4,8 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"time"
+
+	"landline/internal/siphash"
 )
 
 // A limiter says how many ICMP errors are sent. A router "SHOULD also be able to limit
@@ -19,7 +21,7 @@ import (
 // address of another could otherwise count, by the errors that he still gets
 // himself, how many went to the other, and so find its open ports.
 type limiter struct {
-	key    hashKey
+	key    siphash.Key
 	random *rand.Rand
 	start  time.Time // of all times below
 
@@ -46,7 +48,7 @@ func newLimiter(now time.Time, l limits, random *rand.Rand) *limiter {
 	for i := range seed {
 		seed[i] = byte(random.Uint32())
 	}
-	m := &limiter{key: newHashKey(random), random: rand.New(rand.NewChaCha8(seed)), start: now}
+	m := &limiter{key: siphash.New(random), random: rand.New(rand.NewChaCha8(seed)), start: now}
 	m.interval = time.Second / time.Duration(orDefault(l.Rate, 1000))
 	m.share = time.Second / time.Duration(orDefault(l.RatePerDst, 10))
 	m.burst = m.interval * time.Duration(orDefault(l.Burst, 100))
@@ -65,7 +67,7 @@ func orDefault(n, ifZero int) int {
 // message that one bucket refuses costs nothing in the other.
 func (m *limiter) allow(now time.Time, dst netip.Addr) bool {
 	t := now.Sub(m.start)
-	own := &m.buckets[m.key.addr(dst)%limitBuckets]
+	own := &m.buckets[m.key.Addr(dst)%limitBuckets]
 	if !hasToken(t, *own, m.share, m.perDst) || !hasToken(t, m.all, m.interval, m.burst) {
 		return false
 	}

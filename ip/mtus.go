@@ -27,13 +27,14 @@ func (m *mtus) lookup(dst netip.Addr, linkMTU int) (mtu int, narrow bool) {
 	return m.paths.lookup(now, dst, linkMTU), m.paths.locked(now, dst)
 }
 
-// learn takes note of an ICMP error that says that a packet of ours was too long.
-func (m *mtus) learn(f *Fault, linkMTU int) {
+// learn takes note of an ICMP error that says that a packet of ours was too long. It returns what the
+// path carries, and false if that is nothing new.
+func (m *mtus) learn(f *Fault, linkMTU int) (int, bool) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.paths == nil {
 		m.paths = newPathMTUs(0, 0)
 	}
-	m.paths.tooBig(time.Now(), f.Quote.Dst, f.Err.MTU, f.Quote.Len, linkMTU)
 	m.any.Store(true)
+	return m.paths.tooBig(time.Now(), f.Quote.Dst, f.Err.MTU, f.Quote.Len, linkMTU)
 }

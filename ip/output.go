@@ -68,6 +68,29 @@ func (p *Path) Send(frames []link.Frame, until <-chan struct{}) error {
 	return p.send(frames, until)
 }
 
+// TrySend is Send for a transport that keeps what there is no room for: it does not wait,
+// and neither holds nor cuts frames. It returns how many were taken. If these are fewer than all and
+// the error is nil, resume is called, by any goroutine, when it is time to try again; now and then it is called
+// without need. The error is EMSGSIZE if the next frame is too long for the path, or the device's.
+func (p *Path) TrySend(frames []link.Frame, resume func()) (int, error) {
+	if !p.fits(frames) {
+		return 0, syscall.EMSGSIZE
+	}
+	if p.kind == pathUnicast {
+		mac, ok := p.i.neighbor(p.next)
+		if !ok {
+			p.i.hold(p, frames)
+			return len(frames), nil
+		}
+		for k := range frames {
+			copy(frames[k].Head, mac[:])
+		}
+	}
+	n, err := p.i.queue.try(frames, resume)
+	p.i.stack.counts.sent.Add(uint64(n))
+	return n, err
+}
+
 func (p *Path) send(frames []link.Frame, until <-chan struct{}) error {
 	if !p.fits(frames) {
 		return p.sendCut(frames, until)
@@ -114,6 +137,9 @@ func (p *Path) MTU() int {
 	mtu, _ := p.i.stack.mtus.lookup(p.dst, p.i.mtuFor(p.dst))
 	return mtu
 }
+
+// LinkMTU returns the MTU of the link that this path begins with, in bytes.
+func (p *Path) LinkMTU() int { return p.i.mtuFor(p.dst) }
 
 // DontFragment reports whether routers should be told not to cut a packet with n bytes of transport
 // header and payload, so that the path's MTU is found (RFC 1191, Section 6).

@@ -27,6 +27,7 @@ type queue struct {
 	draining bool
 	again    bool          // there was room while somebody was draining
 	waiting  chan struct{} // closed when there is room; nil if nobody waits
+	resume   []func()      // called when there is room
 }
 
 // write puts frames on the device, all of them but those that have an error. It waits for
@@ -57,6 +58,23 @@ func (q *queue) write(frames []link.Frame, until <-chan struct{}) error {
 		}
 	}
 	return failed
+}
+
+// try puts frames on the device, as many as there is room for, and returns how many. If that is not
+// all, resume is called when there may be room again, and perhaps also if it is.
+func (q *queue) try(frames []link.Frame, resume func()) (int, error) {
+	n, err := q.i.dev.Write(frames)
+	q.i.wrote(frames[:n])
+	if n == len(frames) || err != nil {
+		return n, err
+	}
+	q.mu.Lock()
+	q.resume = append(q.resume, resume)
+	q.mu.Unlock()
+	// There may have been room since the device refused, of which nobody will speak again.
+	more, err := q.i.dev.Write(frames[n:])
+	q.i.wrote(frames[n : n+more])
+	return n + more, err
 }
 
 // hold keeps a copy of frames until there is room.
@@ -102,9 +120,9 @@ func (q *queue) wait(frames []link.Frame, until <-chan struct{}) ([]link.Frame, 
 // room is the Handler's Room of the device: what is held goes first.
 func (q *queue) room() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	if q.draining {
 		q.again = true
+		q.mu.Unlock()
 		return
 	}
 	q.draining = true
@@ -113,25 +131,36 @@ func (q *queue) room() {
 		done = q.drainLocked() && !q.again
 	}
 	q.draining = false
+	var resume []func()
 	if len(q.held) == 0 {
-		q.wakeLocked()
+		resume = q.wakeLocked()
+	}
+	q.mu.Unlock()
+	for _, r := range resume {
+		r()
 	}
 }
 
-func (q *queue) wakeLocked() {
+// wakeLocked wakes who waits, and returns who has to be called, without the lock.
+func (q *queue) wakeLocked() (resume []func()) {
 	if q.waiting != nil {
 		close(q.waiting)
 		q.waiting = nil
 	}
+	resume, q.resume = q.resume, nil
+	return resume
 }
 
 // close drops what is held and wakes who waits. The device is closed, so they get to know that.
 func (q *queue) close() {
 	q.mu.Lock()
-	defer q.mu.Unlock()
 	q.i.stack.dropN(DropClosed, len(q.held))
 	q.held, q.bytes = nil, 0
-	q.wakeLocked()
+	resume := q.wakeLocked()
+	q.mu.Unlock()
+	for _, r := range resume {
+		r()
+	}
 }
 
 // drainLocked writes what is held, without the lock, and reports whether that is all that

@@ -5,6 +5,7 @@ import (
 	"net/netip"
 	"time"
 
+	"landline/internal/siphash"
 	"landline/wire"
 )
 
@@ -123,7 +124,7 @@ type reassembler struct {
 func newReassembler(limit int, random *rand.Rand) *reassembler {
 	r := &reassembler{byAge: [2]partialList{{kind: linkAge}, {kind: linkAge}}}
 	r.memory.limit = max(orDefault(limit, defaultFragmentMemory), minFragmentMemory)
-	r.memory.key = newHashKey(random)
+	r.memory.key = siphash.New(random)
 	return r
 }
 

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"landline/internal/siphash"
 	"landline/wire"
 )
 
@@ -19,7 +20,7 @@ type fragmentMemory struct {
 	total int // in bytes, of all that was allocated
 	last  time.Time
 
-	key      hashKey
+	key      siphash.Key
 	sources  *[fragmentSources]fragmentSource // nil until there is a packet
 	buffers  [len(fragmentSizes)][][]byte     // unused
 	partials *partial                         // unused, linked by newer
@@ -62,7 +63,7 @@ func (m *fragmentMemory) source(a netip.Addr) *fragmentSource {
 		clear(b[8:])
 		a = netip.AddrFrom16(b)
 	}
-	return &m.sources[m.key.addr(a)%fragmentSources]
+	return &m.sources[m.key.Addr(a)%fragmentSources]
 }
 
 // newPartial returns a record of the packet with key. Its source may have too much by that

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unsafe"
 
+	"landline/internal/siphash"
 	"landline/wire"
 )
 
@@ -531,7 +532,7 @@ func TestOneSourceCannotDisplaceTheOthers(t *testing.T) {
 }
 
 func TestHostsOfALinkAreDifferentSources(t *testing.T) {
-	m := fragmentMemory{key: newHashKey(seeded(1))}
+	m := fragmentMemory{key: siphash.New(seeded(1))}
 	seen := map[*fragmentSource]bool{}
 	for _, a := range addrList("fe80::1", "fe80::2", "2001:db8::1", "2001:db8::2", "2001:db8:0:1::1", "10.0.0.1", "10.0.0.2") {
 		seen[m.source(a)] = true

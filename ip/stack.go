@@ -72,6 +72,9 @@ type Transport struct {
 	// Fault is told that a packet which this host is said to have sent went wrong. It
 	// returns whether it believes that (RFC 5927). It may be nil.
 	Fault func(*Fault) bool
+	// Narrow is told, after Fault, that the way to where a packet went carries no more than mtu
+	// bytes in one, with the IP header. It may be nil.
+	Narrow func(f *Fault, mtu int)
 }
 
 // NewStack returns a host without any interface but the loopback.
