@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"strings"
 )
 
 // A family says which addresses a socket is for.
@@ -11,18 +12,19 @@ type family uint8
 
 const (
 	both   family = iota // a wildcard is for both, another address for its own family
-	v4only               // "udp4"
-	v6only               // "udp6"
+	v4only               // "udp4", "tcp4"
+	v6only               // "udp6", "tcp6"
 )
 
-// parseNetwork returns the family of a network that a host has sockets for.
-func parseNetwork(network string) (family, error) {
-	switch network {
-	case "udp":
+// parseNetwork returns the family of a network of a transport, "tcp" or "udp".
+func parseNetwork(network, transport string) (family, error) {
+	rest, ok := strings.CutPrefix(network, transport)
+	switch {
+	case ok && rest == "":
 		return both, nil
-	case "udp4":
+	case ok && rest == "4":
 		return v4only, nil
-	case "udp6":
+	case ok && rest == "6":
 		return v6only, nil
 	}
 	return 0, net.UnknownNetworkError(network)

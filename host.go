@@ -11,6 +11,7 @@ import (
 
 	"landline/ip"
 	"landline/link"
+	"landline/tcp"
 	"landline/udp"
 )
 
@@ -48,6 +49,9 @@ type Config struct {
 	// Forwarding makes the host a router: it sends on what comes to it and is for others. If
 	// false, that is dropped.
 	Forwarding bool
+	// MemoryLimit bounds what all TCP connections together keep in their buffers, in bytes. If zero, 256
+	// MiB.
+	MemoryLimit int
 	// Seed makes all that is random the same again, for tests. If zero, it is unpredictable, as it
 	// has to be elsewhere.
 	Seed uint64
@@ -81,6 +85,7 @@ type Host struct {
 	log   *slog.Logger
 	stack *ip.Stack
 	udp   *udp.Layer
+	tcp   *tcp.Layer
 	names resolver
 	gone  chan struct{} // closed by Close
 
@@ -98,6 +103,7 @@ func NewHost(dev link.Device, cfg Config) (*Host, error) {
 	}
 	h.stack = ip.NewStack(ip.Config{Forwarding: cfg.Forwarding, Seed: cfg.Seed, Logger: cfg.Logger})
 	h.udp = udp.New(h.stack, cfg.ReservedPorts)
+	h.tcp = tcp.New(h.stack, tcp.Config{Reserved: cfg.ReservedPorts, MemoryLimit: cfg.MemoryLimit})
 	if dev == nil {
 		return h, nil
 	}
@@ -204,6 +210,7 @@ func (h *Host) Close() error {
 	for _, l := range leases {
 		l.stop()
 	}
+	h.tcp.Close()
 	h.udp.Close()
 	return h.stack.Close()
 }

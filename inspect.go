@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"landline/ip"
+	"landline/tcp"
 	"landline/wire"
 )
 
@@ -120,14 +121,19 @@ func (h *Host) Interfaces() []Interface {
 	return all
 }
 
+// Conns returns how all TCP connections are doing, sorted by their ends: those too that have been closed here and
+// are not over yet.
+func (h *Host) Conns() []tcp.Info { return h.tcp.Conns() }
+
 // Stats counts what a host did since it was made. Every packet that went no further is counted in
 // Drops under a reason: Drops.Map() has their names.
 type Stats struct {
 	ip.Stats
 	UDPSockets int // that are open
+	TCP        tcp.Stats
 }
 
 // Stats returns what has been counted.
 func (h *Host) Stats() Stats {
-	return Stats{Stats: h.stack.Stats(), UDPSockets: h.udp.Sockets()}
+	return Stats{Stats: h.stack.Stats(), UDPSockets: h.udp.Sockets(), TCP: h.tcp.Stats()}
 }

@@ -132,15 +132,6 @@ func TestWaitReadyTellsOfDuplicates(t *testing.T) {
 	})
 }
 
-// "tcp" is a network that a host does not know yet.
-func TestTCPIsNotThereYet(t *testing.T) {
-	h := newHost(t, nil, landline.Config{})
-	_, err := h.DialContext(t.Context(), "tcp", "127.0.0.1:7")
-	if err == nil || err.Error() != "dial tcp: unknown network tcp" {
-		t.Errorf("%v", err)
-	}
-}
-
 // A host counts its packets and sockets, and lists its neighbors.
 func TestStatsTellWhatAHostDid(t *testing.T) {
 	left, right := neighbors(t, link.CableConfig{})

@@ -12,14 +12,8 @@ import (
 	"landline/udp"
 )
 
-// DialContext connects to an address on a network, "udp", "udp4" or "udp6": "desk.lan:53",
-// "[fe80::1%eth0]:domain", ":53" for this host. Names are those of LookupNetIP. If a name has
-// several addresses, the first is taken to which there is a way.
-//
-// It is for http.Transport, net.Resolver and others that want to dial. The connection is a
-// *UDPConn. Errors are those of net.Dialer.
-func (h *Host) DialContext(ctx context.Context, network, address string) (net.Conn, error) {
-	targets, err := h.targets(ctx, network, address)
+func (h *Host) dialUDP(ctx context.Context, network, address string) (net.Conn, error) {
+	targets, err := h.targets(ctx, network, "udp", address)
 	if err != nil {
 		return nil, &net.OpError{Op: "dial", Net: network, Err: err}
 	}
@@ -39,22 +33,11 @@ func (h *Host) DialContext(ctx context.Context, network, address string) (net.Co
 	return nil, first
 }
 
-func (h *Host) targets(ctx context.Context, network, address string) ([]netip.AddrPort, error) {
-	f, err := parseNetwork(network)
-	switch {
-	case err != nil:
-		return nil, err
-	case address == "":
-		return nil, errMissingAddress
-	}
-	return h.resolve(ctx, network, f, address)
-}
-
 // ListenPacket opens a socket at an address of this host on a network, "udp", "udp4" or "udp6". A
 // port of 0 is one that is free; no host, as in ":53", means all addresses, of both families if
 // the network is "udp". The socket is a *UDPConn. Errors are those of net.ListenConfig.
 func (h *Host) ListenPacket(ctx context.Context, network, address string) (net.PacketConn, error) {
-	f, err := parseNetwork(network)
+	f, err := parseNetwork(network, "udp")
 	targets := []netip.AddrPort{{}}
 	if err == nil && address != "" {
 		targets, err = h.resolve(ctx, network, f, address)
@@ -71,7 +54,7 @@ func (h *Host) ListenPacket(ctx context.Context, network, address string) (net.P
 
 // DialUDP connects to raddr, from laddr if that is not nil. It is as net.DialUDP.
 func (h *Host) DialUDP(network string, laddr, raddr *net.UDPAddr) (*UDPConn, error) {
-	_, err := parseNetwork(network)
+	_, err := parseNetwork(network, "udp")
 	if err == nil && raddr == nil {
 		err = errMissingAddress
 	}
@@ -83,7 +66,7 @@ func (h *Host) DialUDP(network string, laddr, raddr *net.UDPAddr) (*UDPConn, err
 
 // ListenUDP opens a socket at laddr, or anywhere if that is nil. It is as net.ListenUDP.
 func (h *Host) ListenUDP(network string, laddr *net.UDPAddr) (*UDPConn, error) {
-	if _, err := parseNetwork(network); err != nil {
+	if _, err := parseNetwork(network, "udp"); err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: opAddr(laddr), Err: err}
 	}
 	return h.listen(network, addrPort(laddr))
@@ -96,7 +79,7 @@ func (h *Host) ListenMulticastUDP(network, name string, group *net.UDPAddr) (*UD
 	fail := func(err error) (*UDPConn, error) {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: opAddr(group), Err: err}
 	}
-	f, err := parseNetwork(network)
+	f, err := parseNetwork(network, "udp")
 	if err != nil {
 		return fail(err)
 	}
@@ -136,7 +119,7 @@ func (f family) check(a netip.Addr) error {
 // listen opens a socket that is not connected. An address that is not valid, or unspecified,
 // stands for all.
 func (h *Host) listen(network string, local netip.AddrPort) (*UDPConn, error) {
-	f, _ := parseNetwork(network)
+	f, _ := parseNetwork(network, "udp")
 	cfg := udp.Config{Local: local}
 	err := error(nil)
 	if a := local.Addr(); !a.IsValid() || a.IsUnspecified() {
@@ -172,7 +155,7 @@ func (h *Host) dial(network string, local, remote netip.AddrPort) (*UDPConn, err
 }
 
 func (h *Host) tryDial(network string, local, remote netip.AddrPort) (*UDPConn, error) {
-	f, _ := parseNetwork(network)
+	f, _ := parseNetwork(network, "udp")
 	if a := local.Addr(); a.IsValid() && !a.IsUnspecified() {
 		if err := f.check(a); err != nil {
 			return nil, inCall("bind", err)

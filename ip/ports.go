@@ -12,6 +12,12 @@ const (
 	lastEphemeral  = 60999
 )
 
+// EphemeralPorts is how many there are.
+const EphemeralPorts = lastEphemeral - firstEphemeral + 1
+
+// EphemeralPort returns one of them.
+func EphemeralPort(n uint64) uint16 { return uint16(firstEphemeral + n%EphemeralPorts) }
+
 // Ports says who holds which port of one transport protocol, all 65,535 of them for each
 // local address. It may be used by several goroutines at once.
 type Ports struct {
@@ -51,11 +57,10 @@ func (p *Ports) Bind(b Binding, random uint64) (Binding, error) {
 }
 
 func (p *Ports) bindEphemeralLocked(b Binding, random uint64) (Binding, error) {
-	const n = lastEphemeral - firstEphemeral + 1
 	reuse := b.Reuse
 	b.Reuse = false // a port of one's own
-	for k := range uint64(n) {
-		b.Port = uint16(firstEphemeral + (random+k)%n)
+	for k := range uint64(EphemeralPorts) {
+		b.Port = EphemeralPort(random + k)
 		if p.freeLocked(b) {
 			b.Reuse = reuse
 			p.takeLocked(b)
@@ -63,6 +68,13 @@ func (p *Ports) bindEphemeralLocked(b Binding, random uint64) (Binding, error) {
 		}
 	}
 	return b, syscall.EADDRINUSE
+}
+
+// Held reports whether somebody holds a port, at whatever address.
+func (p *Ports) Held(port uint16) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.held[port]) > 0
 }
 
 func (p *Ports) takeLocked(b Binding) {

@@ -11,6 +11,8 @@ type config struct {
 	recvMax    int // and in its receive ring; if zero, 4 MiB
 	bufferInit int // where both limits begin; if zero, 128 KiB
 
+	budget *budget // of memory; if nil, there is no end of it
+
 	maxUnit int // the largest payload handed out as a unit of several segments; if zero, none is
 
 	msl        time.Duration // maximum segment lifetime; if zero, 30 s

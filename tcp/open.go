@@ -17,7 +17,13 @@ type endpoint struct {
 }
 
 func newTCB(cfg *config, e endpoint) *tcb {
-	t := &tcb{cfg: cfg, ipv6: e.ipv6, stampOffset: e.stampOffset}
+	t := new(tcb)
+	t.init(cfg, e)
+	return t
+}
+
+func (t *tcb) init(cfg *config, e endpoint) {
+	*t = tcb{cfg: cfg, ipv6: e.ipv6, stampOffset: e.stampOffset, flight: flight{all: t.flight.all[:0]}}
 	t.snd.iss, t.snd.una, t.snd.nxt = e.iss, e.iss, e.iss
 	t.snd.base, t.snd.small = e.iss.Add(1), e.iss
 	t.snd.limit, t.rcv.limit = int32(cfg.bufferInit), int32(cfg.bufferInit)
@@ -25,7 +31,6 @@ func newTCB(cfg *config, e endpoint) *tcb {
 	t.setMSS(e.pathMSS)
 	t.rcv.mss = min(defaultMSS4, e.linkMSS)
 	t.quick = quickACKs
-	return t
 }
 
 // connect opens actively (RFC 9293, Section 3.10.1): a SYN is sent, and the state is
@@ -42,20 +47,27 @@ func connect(cfg *config, now time.Time, e endpoint) *tcb {
 // SYN-RECEIVED, and SYN,ACK is sent (RFC 9293, Section 3.10.7.2). What else the SYN
 // carries is left for the peer to send again.
 func accept(cfg *config, now time.Time, e endpoint, syn *segment) *tcb {
-	t := newTCB(cfg, e)
-	at := cfg.at(now)
-	t.state, t.synDue, t.passive = synReceived, true, true
-	t.moved, t.heard = at, at
-	t.takeSYN(at, syn)
+	t := new(tcb)
+	t.accept(cfg, cfg.at(now), e, syn)
 	return t
 }
 
+func (t *tcb) accept(cfg *config, now instant, e endpoint, syn *segment) {
+	t.init(cfg, e)
+	t.state, t.synDue, t.passive = synReceived, true, true
+	t.moved, t.heard = now, now
+	t.takeSYN(now, syn)
+}
+
 // answered tells a connection that was just made by accept that the shell has sent
-// SYN,ACK for it already, at sent.
-func (t *tcb) answered(sent time.Time) {
+// SYN,ACK for it already, so many times, and last at sent.
+func (t *tcb) answered(sent instant, times uint8) {
 	t.synDue = false
 	t.snd.nxt = t.snd.iss.Add(1)
-	t.flight.add(t.snd.iss, t.snd.nxt, t.cfg.at(sent))
+	t.flight.add(t.snd.iss, t.snd.nxt, sent)
+	if t.rtt.backoff = times - 1; times > 1 {
+		t.flight.all[0].fate = twice
+	}
 }
 
 // takeSYN takes the peer's SYN: "RCV.NXT is set to SEG.SEQ+1, IRS is set to SEG.SEQ".

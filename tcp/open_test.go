@@ -179,7 +179,7 @@ func TestShellMayHaveAnsweredTheSYN(t *testing.T) {
 	d := newDialogue(t)
 	c := plainConfig()
 	d.tcb = accept(d.config(c), d.now, d.endpoint(), d.parse("S seq 0 mss 1000"))
-	d.tcb.answered(d.now.Add(-100 * time.Millisecond))
+	d.tcb.answered(d.tcb.cfg.at(d.now.Add(-100*time.Millisecond)), 1)
 	d.pump()
 	d.silent("it has been sent")
 	d.in("P. seq 1 ack 1 len 5")

@@ -43,6 +43,9 @@ func (t *tcb) noteLength(s *segment) {
 func (t *tcb) takeNext(now instant, data []byte) {
 	n := len(data)
 	if !t.rcv.shut {
+		if n > t.mayHold(&t.rcv.ring) {
+			return // as if it had been lost: the peer sends it again
+		}
 		t.putText(data, 0)
 		t.rcv.ring.Extend(n)
 	}
@@ -87,6 +90,9 @@ func (t *tcb) takeEarly(s *segment) {
 	start, end := s.seq, s.end()
 	if t.early.hasFIN && end.After(t.early.fin.Add(1)) {
 		return // beyond FIN there is nothing
+	}
+	if !t.rcv.shut && end.Since(t.rcv.nxt) > t.mayHold(&t.rcv.ring) {
+		return // there is no memory: it is not acknowledged, so the peer keeps it
 	}
 	if there, ok := t.early.set.Overlap(between(start, end)); ok {
 		t.noteDuplicate(wire.SeqOf(there.Start), wire.SeqOf(there.End))

@@ -64,9 +64,11 @@ func (t *tcb) probeAfter() time.Duration {
 }
 
 // nextTimeout returns when expire wants to be called, or the zero Time.
-func (t *tcb) nextTimeout() time.Time {
+func (t *tcb) nextTimeout() time.Time { return t.cfg.time(t.next()) }
+
+func (t *tcb) next() instant {
 	at := sooner(sooner(t.retransmit, t.ackAt), sooner(t.lingerAt, t.keepAliveAt()))
-	return t.cfg.time(sooner(at, t.reclaimAt()))
+	return sooner(at, t.reclaimAt())
 }
 
 // expire does what is due by now.

@@ -7,8 +7,8 @@ func (t *tcb) write(p []byte) int {
 		return 0
 	}
 	t.tuneSend()
-	n := min(len(p), t.writable())
-	if n == 0 {
+	n := min(len(p), t.writable(), t.mayHold(&t.snd.ring))
+	if n <= 0 {
 		return 0
 	}
 	r := &t.snd.ring
@@ -30,7 +30,8 @@ func (t *tcb) writable() int { return max(int(t.snd.limit)-t.snd.ring.Len(), 0) 
 // tuneSend lets the send ring hold two congestion windows: one on its way and one that
 // waits.
 func (t *tcb) tuneSend() {
-	if want := 2 * int(t.cc.cwnd); want > int(t.snd.limit) && !t.snd.fixed && int(t.snd.limit) < t.cfg.sendMax {
+	if want := 2 * int(t.cc.cwnd); want > int(t.snd.limit) && !t.snd.fixed &&
+		int(t.snd.limit) < t.cfg.sendMax && !t.cfg.budget.pressed() {
 		t.snd.limit = int32(min(bounded(want, 0), t.cfg.sendMax))
 	}
 }

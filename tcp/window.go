@@ -121,7 +121,7 @@ func (t *tcb) window() uint16 {
 // openEdge is how far the window would reach if all that is free were offered.
 func (t *tcb) openEdge() wire.Seq {
 	rounding := 1<<t.rcv.shift - 1
-	return t.rcv.nxt.Add(int(t.rcv.limit) - rounding - t.rcv.ring.Len())
+	return t.rcv.nxt.Add(min(int(t.rcv.limit)-t.rcv.ring.Len(), t.mayHold(&t.rcv.ring)) - rounding)
 }
 
 // worthTelling is the receiver's half of SWS avoidance: "keep RCV.NXT+RCV.WND fixed
@@ -194,7 +194,7 @@ func (t *tcb) tuneReceive(now instant) {
 	switch past := now.since(u.since); {
 	case u.rtt == 0 || past < u.rtt:
 		return
-	case past < 2*u.rtt && !t.rcv.fixed:
+	case past < 2*u.rtt && !t.rcv.fixed && !t.cfg.budget.pressed():
 		if want := 2*int(u.copied) + 16*int(t.rcv.mss); want > int(t.rcv.limit) {
 			t.rcv.limit = int32(min(bounded(want, 0), t.cfg.recvMax))
 		}

@@ -100,8 +100,11 @@ func (t TCP) Len() int {
 }
 
 // Verify checks the checksum.
-func (t TCP) Verify(pseudo Sum) error {
-	if pseudo.Add(t).Checksum() != 0 {
+func (t TCP) Verify(pseudo Sum) error { return t.VerifyWith(nil, pseudo) }
+
+// VerifyWith is Verify for a segment whose payload goes on in rest.
+func (t TCP) VerifyWith(rest []byte, pseudo Sum) error {
+	if pseudo.Add(t).PlusAt(Sum(0).Add(rest), len(t)).Checksum() != 0 {
 		return ErrTCPChecksum
 	}
 	return nil

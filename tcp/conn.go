@@ -1,0 +1,223 @@
+package tcp
+
+import (
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"sync"
+	"syscall"
+	"time"
+
+	"landline/internal/gate"
+	"landline/ip"
+)
+
+// A Conn is a connection: a stream of bytes each way. Its methods may be called by several
+// goroutines at once.
+//
+// Its errors are plain: io.EOF, net.ErrClosed, os.ErrDeadlineExceeded, or a syscall.Errno. As on other
+// systems, what ended a connection is told once: after it reads are io.EOF, and writes EPIPE.
+type Conn struct {
+	tuple
+	layer    *Layer
+	next     *Conn         // in the table; under the shard's lock
+	listener *Listener     // that it came to, or nil
+	via      *ip.Interface // nil if any
+	bound    bool          // the user chose the local port, which is held for it
+
+	readBy, writeBy gate.Deadline
+
+	// Tokens: there is one if there may be something to do, for one goroutine. Who leaves something to do
+	// puts it back. They are made when somebody waits for the first time.
+	readable, writable, turn chan struct{}
+
+	mu      sync.Mutex
+	t       *tcb
+	path    ip.Path
+	timer   *time.Timer
+	due     instant       // when the timer ends; 0 if it does not run
+	failure syscall.Errno // why the connection ended, until that has been told
+	linger  int32         // as of SetLinger; -1 if it was not called
+	charged int           // bytes of the layer's budget
+
+	parked  *batch // what the device had no room for
+	sending bool   // a goroutine is sending, or will when there is room
+	room    bool   // there has been room again
+	writing bool   // a goroutine is in Write
+	closed  bool   // by the user
+	gone    bool   // from the table
+	resume  func() // resumeSending
+}
+
+func (l *Layer) newConn(t tuple, path ip.Path) *Conn {
+	c := &Conn{tuple: t, layer: l, path: path, linger: -1}
+	c.resume = c.resumeSending
+	return c
+}
+
+// Local returns the address at this end.
+func (c *Conn) Local() netip.AddrPort { return c.local }
+
+// Remote returns the address at the other end.
+func (c *Conn) Remote() netip.AddrPort { return c.remote }
+
+// Via returns the interface that the connection is bound to, as its addresses are link-local, or nil.
+func (c *Conn) Via() *ip.Interface { return c.via }
+
+// unlock does what follows from a change of the connection, and lets go of the lock.
+func (c *Conn) unlock(now time.Time) {
+	if !c.sending {
+		c.sendLocked(now)
+	}
+	c.settleLocked(now)
+	c.mu.Unlock()
+}
+
+// settleLocked notes what has become of the connection, and wakes who waits for it.
+func (c *Conn) settleLocked(now time.Time) {
+	if !c.sending && !c.gone {
+		switch c.t.state {
+		case closed:
+			c.leaveLocked(nil)
+		case timeWait:
+			c.leaveLocked(&waitRecord{waiter: c.t.waiter(), began: c.t.cfg.at(now), bound: c.bound})
+		default:
+			c.armLocked(now)
+		}
+	}
+	c.chargeLocked()
+	c.wakeLocked()
+}
+
+// leaveLocked takes the connection out of the table. In TIME-WAIT a record stays.
+func (c *Conn) leaveLocked(w *waitRecord) {
+	c.gone = true
+	if c.timer != nil {
+		c.timer.Stop()
+		c.timer = nil
+	}
+	if c.failure == 0 && c.t.err != nil {
+		c.failure = c.errno(c.t.err)
+	}
+	s, hash := c.layer.shardOf(&c.tuple)
+	s.remove(c, hash, w)
+	if w == nil {
+		c.layer.releasePort(&c.tuple, c.bound)
+	}
+}
+
+// errno returns what a system says of the end of a connection.
+func (c *Conn) errno(err error) syscall.Errno {
+	switch err {
+	case errRefused:
+		return syscall.ECONNREFUSED
+	case errTimeout:
+		return syscall.ETIMEDOUT
+	case errAborted:
+		return syscall.ECONNABORTED
+	case errReset:
+		if c.t.rcv.fin {
+			return syscall.EPIPE // nothing more was to come: only writing goes wrong
+		}
+		return syscall.ECONNRESET
+	}
+	if errno, ok := errors.AsType[syscall.Errno](err); ok {
+		return errno
+	}
+	return syscall.ECONNRESET
+}
+
+// wakeLocked gives tokens to those who wait.
+func (c *Conn) wakeLocked() {
+	if c.readable != nil && (c.t.readable() > 0 || c.endedLocked()) {
+		signal(c.readable)
+	}
+	if c.writable != nil && (!c.t.maySend() || c.opened() && c.t.writable() >= int(c.t.snd.limit)/3) {
+		signal(c.writable)
+	}
+}
+
+// endedLocked reports whether nothing more will come.
+func (c *Conn) endedLocked() bool {
+	return c.t.ended() || c.t.rcv.shut || c.t.state == closed || c.closed
+}
+
+// opened reports whether the handshake is over.
+func (c *Conn) opened() bool { return c.t.state != synSent && c.t.state != synReceived }
+
+func signal(token chan struct{}) {
+	select {
+	case token <- struct{}{}:
+	default:
+	}
+}
+
+// waitLocked returns a channel that gets a token when there may be something to do. There is nothing now, so
+// a token that lies there means nothing.
+func waitLocked(token *chan struct{}) chan struct{} {
+	if *token == nil {
+		*token = make(chan struct{}, 1)
+	}
+	select {
+	case <-*token:
+	default:
+	}
+	return *token
+}
+
+// expired says why a deadline has passed.
+func (c *Conn) expired() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return net.ErrClosed
+	}
+	return os.ErrDeadlineExceeded
+}
+
+// armLocked sets the timer. One that is to end later is left to end: setting it for each segment
+// costs more than looking in vain once in a while.
+func (c *Conn) armLocked(now time.Time) {
+	next := c.t.next()
+	if next == 0 || c.due != 0 && c.due <= next {
+		return
+	}
+	c.due = next
+	d := max(next.since(c.t.cfg.at(now)), 0)
+	if c.timer == nil {
+		c.timer = time.AfterFunc(d, c.expire)
+		return
+	}
+	c.timer.Reset(d)
+}
+
+// expire is called by the timer.
+func (c *Conn) expire() {
+	c.mu.Lock()
+	now := time.Now()
+	c.due = 0
+	if c.gone {
+		c.mu.Unlock()
+		return
+	}
+	c.t.expire(now)
+	c.unlock(now)
+}
+
+// shutdown ends the connection because the host does.
+func (c *Conn) shutdown() {
+	c.mu.Lock()
+	c.closed = true
+	c.t.abort()
+	c.unlock(time.Now())
+	c.readBy.Close()
+	c.writeBy.Close()
+}
+
+// Closed reports whether Close has been called.
+func (c *Conn) Closed() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed
+}

@@ -1,0 +1,199 @@
+package tcp
+
+import (
+	"math/rand/v2"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"landline/internal/siphash"
+	"landline/ip"
+	"landline/wire"
+)
+
+// Config describes the TCP of a host. Its zero value is an ordinary one.
+type Config struct {
+	// Reserved says that ports below it are for no one. If zero, all may be taken.
+	Reserved uint16
+	// MemoryLimit bounds what all connections together keep in their buffers, in bytes. If zero, 256
+	// MiB.
+	MemoryLimit int
+}
+
+const defaultMemoryLimit = 256 << 20
+
+// A Layer is the TCP of one host. Its methods may be called by several goroutines at once.
+type Layer struct {
+	stack *ip.Stack
+	ports *ip.Ports
+	plain *config // for devices that take segments one by one
+	units *config // for those that take several as one
+	key   siphash.Key
+	epoch time.Time
+
+	batches sync.Pool // of *batch
+	drafts  sync.Pool // of *tcb, for connections that are not there yet
+	counts  counters
+
+	shards [shardCount]shard
+
+	mu        sync.RWMutex
+	closed    bool
+	listeners map[uint16][]*Listener
+	keeps     map[keepAlive]*keepAlive // that connections share
+}
+
+// counters count what is worth to be known of a Layer.
+type counters struct {
+	opened, accepted, resets, overflows, cookies atomic.Uint64
+}
+
+// Stats counts what the connections of a host did since it was made.
+type Stats struct {
+	Opened    uint64 // connections that were dialed
+	Accepted  uint64 // and that came in
+	Resets    uint64 // RSTs that were sent
+	Overflows uint64 // connections that came in while a backlog was full
+	Cookies   uint64 // SYNs that were answered with a cookie
+	Memory    int    // bytes in buffers now
+}
+
+// Stats returns what has been counted.
+func (l *Layer) Stats() Stats {
+	c := &l.counts
+	return Stats{
+		Opened: c.opened.Load(), Accepted: c.accepted.Load(), Resets: c.resets.Load(),
+		Overflows: c.overflows.Load(), Cookies: c.cookies.Load(), Memory: int(l.plain.budget.used.Load()),
+	}
+}
+
+// New makes the TCP of a stack that has no device yet.
+func New(stack *ip.Stack, cfg Config) *Layer {
+	if cfg.MemoryLimit <= 0 {
+		cfg.MemoryLimit = defaultMemoryLimit
+	}
+	l := &Layer{
+		stack: stack, ports: &ip.Ports{Reserved: cfg.Reserved}, epoch: time.Now(),
+		listeners: map[uint16][]*Listener{}, keeps: map[keepAlive]*keepAlive{},
+	}
+	l.key = siphash.New(rand.New(rand.NewPCG(stack.Random(), stack.Random())))
+	budget := &budget{limit: int64(cfg.MemoryLimit)}
+	l.plain = config{epoch: l.epoch, budget: budget}.filled()
+	l.units = config{epoch: l.epoch, budget: budget, maxUnit: maxUnit}.filled()
+	l.batches.New = func() any { return new(batch) }
+	l.drafts.New = func() any { return new(tcb) }
+	for k := range l.shards {
+		l.shards[k].init(l)
+	}
+	stack.Register(wire.ProtoTCP, ip.Transport{Receive: l.receive, Fault: l.fault, Narrow: l.narrow})
+	return l
+}
+
+// Close resets all connections and closes all listeners. What they still wanted to send is sent as
+// far as it can be without waiting.
+func (l *Layer) Close() {
+	l.mu.Lock()
+	l.closed = true
+	var listeners []*Listener
+	for _, at := range l.listeners {
+		listeners = append(listeners, at...)
+	}
+	l.mu.Unlock()
+	for _, o := range listeners {
+		o.Close()
+	}
+	for k := range l.shards {
+		for _, c := range l.shards[k].all() {
+			c.shutdown()
+		}
+		l.shards[k].stop()
+	}
+}
+
+// configFor returns what a connection on a path goes by.
+func (l *Layer) configFor(p *ip.Path) *config {
+	if p.Units() {
+		return l.units
+	}
+	return l.plain
+}
+
+// A tuple names a connection, from our point of view.
+type tuple struct {
+	local, remote netip.AddrPort // without zones, and not mapped
+}
+
+// hash returns a number that strangers cannot guess.
+func (t *tuple) hash(k siphash.Key) uint64 {
+	ports := uint64(t.local.Port())<<16 | uint64(t.remote.Port())
+	return k.Pair(t.local.Addr(), t.remote.Addr(), ports)
+}
+
+// endpointFor returns how a connection begins on a path.
+//
+// The initial sequence number is that of RFC 6528, Section 3: "ISN = M +
+// F(localip, localport, remoteip, remoteport, secretkey)", M being a clock that ticks every 4
+// microseconds. Timestamps begin somewhere else for each pair of ends too, so that they still go up when
+// the same two meet again (RFC 7323, Section 5.4).
+func (l *Layer) endpointFor(t *tuple, p *ip.Path, now time.Time) endpoint {
+	h := t.hash(l.key)
+	m := uint32(now.Sub(l.epoch) / (4 * time.Microsecond))
+	head := ipHead(t.remote.Addr()) + wire.TCPLen
+	return endpoint{
+		iss: wire.SeqOf(m + uint32(h)), stampOffset: uint32(h >> 32), ipv6: t.remote.Addr().Is6(),
+		pathMSS: uint16(max(p.MTU()-head, 0)), linkMSS: uint16(max(p.LinkMTU()-head, 0)),
+	}
+}
+
+// ipHead returns the length of an IP header to an address.
+func ipHead(a netip.Addr) int {
+	if a.Is4() {
+		return wire.IPv4Len
+	}
+	return wire.IPv6Len
+}
+
+// answer sends a segment that belongs to no connection that could keep it.
+func (l *Layer) answer(t *tuple, via *ip.Interface, o *outgoing) {
+	path, err := l.stack.Path(t.local.Addr(), t.remote.Addr(), linkLocalVia(t.remote.Addr(), via))
+	if err == nil {
+		l.send(&path, t, o)
+	}
+}
+
+// send sends a segment, once.
+func (l *Layer) send(path *ip.Path, t *tuple, o *outgoing) {
+	if o.flags.Has(wire.FlagRST) {
+		l.counts.resets.Add(1)
+	}
+	b := l.batches.Get().(*batch)
+	b.out[0], b.count, b.path = *o, 1, *path
+	b.build(t)
+	_ = path.Send(b.frames[:1], nil) // what is lost is lost
+	l.putBatch(b)
+}
+
+// tupleOf makes the name of a connection, without zones.
+func tupleOf(local netip.Addr, localPort uint16, remote netip.Addr, remotePort uint16) tuple {
+	return tuple{netip.AddrPortFrom(local, localPort), netip.AddrPortFrom(remote, remotePort)}
+}
+
+func unmap(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
+
+// shared returns one keepAlive for all connections that want the same.
+func (l *Layer) shared(k keepAlive) *keepAlive {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if have := l.keeps[k]; have != nil {
+		return have
+	}
+	if len(l.keeps) >= maxKeeps {
+		return &k
+	}
+	l.keeps[k] = &k
+	return &k
+}
+
+// maxKeeps is how many different keepalives are shared.
+const maxKeeps = 64

@@ -1,0 +1,90 @@
+package landline_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"net"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"landline"
+	"landline/link"
+)
+
+// connected returns two ends of a connection from a to b.
+func connected(t testing.TB, a, b *landline.Host) (ca, cb *landline.TCPConn) {
+	t.Helper()
+	l, err := b.Listen(context.Background(), "tcp", "10.0.0.2:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	c, err := a.DialContext(context.Background(), "tcp", l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	d, err := l.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close(); d.Close() })
+	return c.(*landline.TCPConn), d.(*landline.TCPConn)
+}
+
+func TestTCPCarriesAStreamBothWays(t *testing.T) {
+	for _, cable := range []link.CableConfig{{}, {Checksums: true}, {Units: true}, {MTU: 1280, Checksums: true}, {MTU: 65535, Checksums: true}} {
+		synctest.Test(t, func(t *testing.T) {
+			a, b := neighbors(t, cable)
+			ca, cb := connected(t, a, b)
+			const size = 3 << 20
+			sent := make(chan [2][32]byte, 2)
+			for k, c := range []*landline.TCPConn{ca, cb} {
+				go func() {
+					data := bytes.Repeat([]byte{byte(k), 1, 2, 3, 4, 5, 6}, size/7)
+					if _, err := c.Write(data); err != nil {
+						t.Error(err)
+					}
+					c.CloseWrite()
+					sent <- [2][32]byte{sha256.Sum256(data)}
+				}()
+			}
+			sums := map[[32]byte]bool{}
+			for _, c := range []*landline.TCPConn{ca, cb} {
+				data, err := io.ReadAll(c)
+				if err != nil {
+					t.Error(err)
+				}
+				sums[sha256.Sum256(data)] = true
+			}
+			for range 2 {
+				if s := <-sent; !sums[s[0]] {
+					t.Errorf("%+v: something else arrived", cable)
+				}
+			}
+			ca.Close()
+			cb.Close()
+			a.Close()
+			b.Close()
+		})
+	}
+}
+
+func TestTCPRefusesWhereNobodyListens(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := neighbors(t, link.CableConfig{})
+		_, err := a.DialContext(context.Background(), "tcp", "10.0.0.2:81")
+		var op *net.OpError
+		if !errors.As(err, &op) || err.Error() != "dial tcp 10.0.0.2:81: connect: connection refused" {
+			t.Errorf("%v", err)
+		}
+		b.Close()
+		start := time.Now()
+		_, err = a.DialContext(context.Background(), "tcp", "10.0.0.2:81")
+		t.Log(err, time.Since(start))
+		a.Close()
+	})
+}
