@@ -28,7 +28,7 @@ type config struct {
 	// What is on can be switched off, so that the two can be compared.
 	noTimestamps, noSACK, noScale bool
 	noRACK                        bool // loss is found by RFC 6675 then
-	noPRR                         bool
+	prr                           bool // PRR is off unless this is set: see docs/goodput.md
 	noUndo                        bool
 	noHyStart                     bool
 	reno                          bool // in place of CUBIC

@@ -48,7 +48,7 @@ func newDialogue(t *testing.T) *dialogue {
 
 // plainConfig has nothing agreed on that a dialogue does not ask for.
 func plainConfig() config {
-	return config{noTimestamps: true, noSACK: true, noScale: true, noRACK: true, noPRR: true, noUndo: true, reno: true, noHyStart: true}
+	return config{noTimestamps: true, noSACK: true, noScale: true, noRACK: true, noUndo: true, reno: true, noHyStart: true}
 }
 
 func (d *dialogue) endpoint() endpoint {

@@ -163,7 +163,7 @@ func (t *tcb) enterRecovery(now instant, delivered int) {
 	flown := t.flown()
 	t.cc.ssthresh = t.cc.reduce(t, now)
 	t.cc.limited = false
-	if t.cfg.noPRR {
+	if !t.cfg.prr {
 		t.cc.cwnd = t.cc.ssthresh
 		return
 	}
@@ -188,7 +188,7 @@ func (t *tcb) goOn(now instant, d *delivery, found bool) {
 		t.flight.loseFirst(t.mss())
 		l.force = true
 	}
-	if !t.cfg.noPRR {
+	if t.cfg.prr {
 		t.proportion(d.bytes, d.acked > 0 && !found)
 	}
 }

@@ -43,7 +43,7 @@ func randomSim(seed uint64) *sim {
 		c := config{
 			sendMax: 1 << (12 + r.IntN(8)), recvMax: 1 << (12 + r.IntN(8)),
 			noTimestamps: chance(3), noSACK: chance(3), noScale: chance(4), noRACK: chance(3),
-			noPRR: chance(3), noUndo: chance(3), noHyStart: chance(3), reno: chance(3),
+			prr: chance(3), noUndo: chance(3), noHyStart: chance(3), reno: chance(3),
 			giveUp: 1000 * time.Hour, giveUpSYN: 1000 * time.Hour,
 		}
 		if chance(2) {
