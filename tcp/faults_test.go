@@ -95,9 +95,7 @@ func exchange(t *testing.T, seed uint64) error {
 			return
 		}
 		one, two := rand.New(rand.NewPCG(seed, uint64(2+out))), rand.New(rand.NewPCG(seed, uint64(4+out)))
-		if r.IntN(2) == 0 {
-			c.SetNoDelay(true)
-		}
+		c.SetNoDelay(one.IntN(2) == 0)
 		go func() { errs <- stream(out).write(c, sizes[out], one) }()
 		errs <- stream(in).read(c, sizes[in], two)
 	}
