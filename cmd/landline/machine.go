@@ -9,8 +9,10 @@ import (
 	"net/netip"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -48,7 +50,8 @@ answered, for two that answer each other never end.
 
 A line tells of each address once it is up and the services answer there. Without --addr and
 --dhcp the machine has the IPv6 addresses that it finds by itself.`,
-		Example: `  ip tuntap add tap0 mode tap user $USER && ip addr add 10.0.0.1/24 dev tap0 && ip link set tap0 up
+		Example: `  # as root; USER is who runs landline
+  ip tuntap add tap0 mode tap user USER && ip addr add 10.0.0.1/24 dev tap0 && ip link set tap0 up
   landline host --tap tap0 --addr 10.0.0.2/24 --addr fd00::2/64 upper:700
   ping 10.0.0.2
   echo hello | nc -u -w1 10.0.0.2 700
@@ -57,7 +60,7 @@ A line tells of each address once it is up and the services answer there. Withou
 	}
 	fl := cmd.Flags()
 	fl.StringVar(&f.tap, "tap", "", "`NAME` of a TAP device; it is made if it is not there and that is allowed")
-	fl.StringVar(&f.socket, "socket", "", "`PATH` of a Unix socket to connect to on which frames go as QEMU has them:\neach after its length in 4 bytes")
+	fl.StringVar(&f.socket, "socket", "", "`PATH` of a Unix socket to connect to on which frames go as QEMU has them:\neach after its length in 4 bytes; the other side must listen there first")
 	fl.StringArrayVar(&f.addrs, "addr", nil, "address with the length of its network's prefix, as `CIDR`: 10.0.0.2/24 (may repeat)")
 	fl.BoolVar(&f.dhcp, "dhcp", false, "take an IPv4 address from a DHCP server, and keep it")
 	fl.StringArrayVar(&f.gateways, "gateway", nil, "`ADDR` of the router to other networks (may repeat, once for each family)")
@@ -80,7 +83,7 @@ func (a *app) host(f *machineFlags, args []string) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	m := machine{app: a, down: make(chan error, 1)}
+	m := machine{app: a, dhcp: f.dhcp, down: make(chan error, 1)}
 	dev, err := m.open(f)
 	if err != nil {
 		return err
@@ -117,6 +120,7 @@ func (f *machineFlags) config() (landline.Config, error) {
 type machine struct {
 	app   *app
 	host  *landline.Host
+	dhcp  bool       // it wants a lease
 	down  chan error // has why the network went away
 	guard guard
 
@@ -164,10 +168,16 @@ func (f *machineFlags) device() (link.Device, error) {
 
 func hintTAP(name string, err error) string {
 	switch {
-	case errors.Is(err, syscall.EPERM), errors.Is(err, syscall.EACCES):
-		return fmt.Sprintf("root makes one that you may open: ip tuntap add %s mode tap user $USER", name)
+	case errors.Is(err, syscall.EACCES):
+		return "only root may open /dev/net/tun here; as root: chmod 666 /dev/net/tun"
+	case errors.Is(err, syscall.EPERM):
+		return fmt.Sprintf("root makes one that you may open: ip tuntap add %s mode tap user %d", name, os.Getuid())
 	case errors.Is(err, syscall.EBUSY):
 		return "another program has it open"
+	case errors.Is(err, syscall.EINVAL):
+		return "an interface of that name is no TAP"
+	case errors.Is(err, syscall.ENOENT), errors.Is(err, syscall.ENODEV), errors.Is(err, syscall.ENXIO):
+		return "there is no /dev/net/tun: the kernel has no driver for it, or the container no such file"
 	}
 	return ""
 }
@@ -189,6 +199,10 @@ func (d *watchedDevice) Attach(h link.Handler) {
 	d.Device.Attach(h)
 }
 
+// dhcpPatience is how long a machine is silent about a lease that it does not get. A client has asked
+// twice by then.
+const dhcpPatience = 10 * time.Second
+
 // serve answers until ctx ends or the network goes away.
 func (m *machine) serve(ctx context.Context, services []service) error {
 	if err := m.start(services); err != nil {
@@ -197,12 +211,20 @@ func (m *machine) serve(ctx context.Context, services []service) error {
 	if len(services) > 0 {
 		m.app.say("on TCP services do not answer yet")
 	}
+	var late <-chan time.Time
+	if m.dhcp {
+		late = time.After(dhcpPatience)
+	}
 	told := map[netip.Prefix]bool{}
 	for {
 		changed := m.host.Changed()
 		m.tell(told)
 		select {
 		case <-changed:
+		case <-late:
+			if !m.leased() {
+				m.app.say("no DHCP server has given an address yet")
+			}
 		case err := <-m.down:
 			return fmt.Errorf("the network went away: %w", hungUp(err))
 		case <-ctx.Done():
@@ -222,6 +244,11 @@ func hungUp(err error) error {
 		}
 	}
 	return err
+}
+
+// leased reports whether DHCP gave an address, which may still be probed.
+func (m *machine) leased() bool {
+	return slices.ContainsFunc(m.host.Addresses(), func(a landline.Address) bool { return a.Origin == "dhcp" })
 }
 
 // tell tells of addresses that came up or went since the last time.

@@ -8,7 +8,9 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -58,11 +60,19 @@ func (d *desk) accept(cfg landline.Config) {
 	if err != nil {
 		return
 	}
-	h, err := landline.NewHost(link.NewStream(conn, link.Info{Name: "eth0"}), cfg)
+	d.plug(link.NewStream(conn, link.Info{Name: "eth0"}), cfg, true)
+}
+
+// plug puts the desk on a network, with a DHCP server or without.
+func (d *desk) plug(dev link.Device, cfg landline.Config, server bool) {
+	h, err := landline.NewHost(dev, cfg)
 	if err != nil {
 		return
 	}
 	d.host = h
+	if !server {
+		return
+	}
 	if s, err := h.ListenUDP("udp4", &net.UDPAddr{Port: dhcp.ServerPort}); err == nil {
 		s.SetBroadcast(true)
 		go lease(s, cfg.Addresses[0])
@@ -136,6 +146,50 @@ func cmdAsk(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%s answers %q, %v", args[1], b[:n], err)
 	}
 	ts.Check(os.WriteFile(filepath.Join(ts.Getenv("WORK"), args[0]), b[:n], 0o600))
+}
+
+// Who waits for an address is told when none comes, and only then.
+func TestNoLeaseIsTold(t *testing.T) {
+	const said = "landline: no DHCP server has given an address yet\n"
+	for server, times := range map[bool]int{false: 1, true: 0} {
+		synctest.Test(t, func(t *testing.T) {
+			near, far := link.NewCable(link.CableConfig{})
+			d := desk{}
+			d.plug(far, landline.Config{Addresses: []netip.Prefix{netip.MustParsePrefix("10.9.0.1/16")}, Probes: -1}, server)
+			defer d.host.Close()
+			h, err := landline.NewHost(near, landline.Config{DHCP: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer h.Close()
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			m := machine{app: &app{}, host: h, dhcp: true}
+			got := stderrOf(t, func() { m.serve(ctx, nil) })
+			if strings.Count(got, said) != times || strings.Contains(got, "is up (dhcp)") != server {
+				t.Errorf("with a server: %v; told %q", server, got)
+			}
+		})
+	}
+}
+
+// stderrOf returns what f prints to standard error.
+func stderrOf(t *testing.T, f func()) string {
+	t.Helper()
+	file, err := os.Create(filepath.Join(t.TempDir(), "stderr"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	real := os.Stderr
+	defer func() { os.Stderr = real }()
+	os.Stderr = file
+	f()
+	b, err := os.ReadFile(file.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }
 
 // The ports of small services are not answered.
