@@ -1,9 +1,11 @@
 package landline_test
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"log"
+	"net"
 	"net/netip"
 
 	"landline"
@@ -66,6 +68,35 @@ func ExampleHost_ListenPacket() {
 	n, err := c.Read(b)
 	fmt.Println(c.RemoteAddr(), string(b[:n]), err)
 	// Output: 127.0.0.1:7 hello <nil>
+}
+
+// Addresses of package netip are values: a datagram that is read and sent with them costs no
+// allocation.
+func ExampleUDPConn_ReadFromUDPAddrPort() {
+	h, err := landline.NewHost(nil, landline.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	s, err := h.ListenUDP("udp", &net.UDPAddr{Port: 700})
+	if err != nil {
+		log.Fatal(err)
+	}
+	c, err := h.DialUDP("udp", nil, &net.UDPAddr{Port: 700}) // without an IP: this host
+	if err != nil {
+		log.Fatal(err)
+	}
+
+	fmt.Fprint(c, "hello")
+	b := make([]byte, 1500)
+	n, from, err := s.ReadFromUDPAddrPort(b)
+	if err != nil {
+		log.Fatal(err)
+	}
+	s.WriteToUDPAddrPort(bytes.ToUpper(b[:n]), from)
+	n, err = c.Read(b)
+	fmt.Println(string(b[:n]), err)
+	// Output: HELLO <nil>
 }
 
 // Names are looked up by the host's own network. Those of the host itself need no server.

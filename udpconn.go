@@ -11,10 +11,16 @@ import (
 	"landline/udp"
 )
 
-// A UDPConn is a UDP socket of a Host. It has the methods of net.UDPConn, with the same errors, and
-// is a net.Conn and a net.PacketConn. Its methods may be called by several goroutines at once.
+// A UDPConn is a UDP socket of a Host, a net.Conn and a net.PacketConn. It has most methods of
+// net.UDPConn, with the same errors. Its methods may be called by several goroutines at once.
 //
-// Read, Write, ReadFromUDPAddrPort and WriteToUDPAddrPort do not allocate.
+// What is not there: SyscallConn and File, as there is no file descriptor; SetWriteBuffer, as there
+// is no such buffer, and a write waits while the device is full; ReadMsgUDP, WriteMsgUDP and their
+// AddrPort forms, as control messages are in a system's own format. ReadFromTo and WriteToFrom do
+// what those are mostly for: they tell and choose the address of this host.
+//
+// A datagram costs no allocation, unless it is read by ReadFrom or ReadFromUDP, which make a
+// *net.UDPAddr.
 type UDPConn struct {
 	host          *Host
 	socket        *udp.Socket

@@ -253,21 +253,38 @@ func TestDeadlineMovesUnderReader(t *testing.T) {
 
 func TestUDPAllocatesNothingPerDatagram(t *testing.T) {
 	left, right := neighbors(t, link.CableConfig{})
-	for _, to := range []string{"10.0.0.2:700", "[fd00::2]:700"} {
-		s := must(right.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(to))))
-		conn := must(left.DialContext(t.Context(), "udp", to))
+	for _, at := range []string{"10.0.0.2:700", "[fd00::2]:700"} {
+		s := must(right.ListenUDP("udp", net.UDPAddrFromAddrPort(netip.MustParseAddrPort(at))))
+		conn := must(left.DialContext(t.Context(), "udp", at))
 		c, b := conn.(*landline.UDPConn), make([]byte, 1400)
-		n := testing.AllocsPerRun(200, func() {
-			must(c.Write(b))
-			n, from, err := s.ReadFromUDPAddrPort(b)
-			if n != len(b) || err != nil {
-				t.Fatal(n, err)
+		for name, answer := range map[string]func(){
+			"addresses": func() {
+				n, from, err := s.ReadFromUDPAddrPort(b)
+				if n != len(b) || err != nil {
+					t.Fatal(n, err)
+				}
+				must(s.WriteToUDPAddrPort(b, from))
+			},
+			"both addresses": func() {
+				n, from, to, err := s.ReadFromTo(b)
+				if n != len(b) || err != nil {
+					t.Fatal(n, err)
+				}
+				must(s.WriteToFrom(b, from, to))
+			},
+			"an address that is kept": func() {
+				must(s.Read(b))
+				must(s.WriteTo(b, c.LocalAddr()))
+			},
+		} {
+			n := testing.AllocsPerRun(200, func() {
+				must(c.Write(b))
+				answer()
+				must(c.Read(b))
+			})
+			if n != 0 {
+				t.Errorf("%s, %s: %v allocations for two datagrams", at, name, n)
 			}
-			must(s.WriteToUDPAddrPort(b, from))
-			must(c.Read(b))
-		})
-		if n != 0 {
-			t.Errorf("%s: %v allocations for two datagrams", to, n)
 		}
 		s.Close()
 		c.Close()

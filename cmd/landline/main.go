@@ -104,7 +104,7 @@ func (a *app) command() *cobra.Command {
 		Long: `landline runs commands on other machines and moves files between them, over
 TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
 
-  landline try                        see it work, on this machine alone
+  landline try                        see the line work, on this machine alone
   landline serve                      answer on this machine (port 7373)
   landline run shed -- uname -a       run a command on the machine "shed"
   landline get shed:/var/log .        copy files and folders from it

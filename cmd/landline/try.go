@@ -30,7 +30,7 @@ var trySize int64 = 100_000_000
 func (a *app) tryCommand() *cobra.Command {
 	return &cobra.Command{
 		Use:   "try",
-		Short: "See it work, on this machine alone",
+		Short: "See the line work, on this machine alone",
 		Long: `Try starts a server on the loopback address with keys made for the occasion, runs a
 command through it, sends 100 MB there and back, compares the hashes, and cleans
 up. It needs no root, no keys and no configuration, and leaves nothing behind.`,
