@@ -16,7 +16,7 @@ import (
 
 func main() {
 	rounds := flag.Int("rounds", 7, "counted rounds, each of every command in turn, after one that is not counted")
-	only := flag.String("only", "", "measure only what matches `REGEXP`, e.g. 'small, get' or 'cold.*(landline|curve)'")
+	only := flag.String("only", "", "measure only what matches `REGEXP`, e.g. 'KiB, get' or 'Cold.*(landline|curve)'")
 	binary := flag.String("landline", "", "measure this `FILE` instead of building one")
 	flag.Parse()
 	pick, err := regexp.Compile(*only)
