@@ -59,7 +59,6 @@ const (
 // plugged in: Write takes them, and CableStats.Lost counts them.
 type CableEnd struct {
 	info    Info
-	limits  limits
 	out, in *lane
 }
 
@@ -75,33 +74,34 @@ type CableStats struct {
 // NewCable makes a cable and returns its ends. It panics if c is not as it is
 // documented.
 func NewCable(c CableConfig) (a, b *CableEnd) {
-	limits := c.limits()
+	info := c.info()
 	c.fill()
-	there, back := newLane(&c, limits.longest()), newLane(&c, limits.longest())
+	there, back := newLane(&c, &info), newLane(&c, &info)
 	end := func(i int, out, in *lane) *CableEnd {
-		info := Info{Name: c.Names[i], MAC: c.MACs[i], MTU: limits.mtu, Offloads: limits.offloads}
-		return &CableEnd{info: info, limits: limits, out: out, in: in}
+		info.Name, info.MAC = c.Names[i], c.MACs[i]
+		return &CableEnd{info: info, out: out, in: in}
 	}
 	return end(0, there, back), end(1, back, there)
 }
 
-func (c *CableConfig) limits() limits {
-	l := limits{mtu: c.MTU, offloads: OffloadChecksum}
-	if l.mtu == 0 {
-		l.mtu = defaultMTU
+// info is what both ends have in common.
+func (c *CableConfig) info() Info {
+	i := Info{MTU: c.MTU, Offloads: OffloadChecksum}
+	if i.MTU == 0 {
+		i.MTU = defaultMTU
 	}
-	if l.mtu < MinMTU || l.mtu > MaxMTU {
-		panic("link: mtu of a cable is " + strconv.Itoa(l.mtu))
+	if i.MTU < MinMTU || i.MTU > MaxMTU {
+		panic("link: mtu of a cable is " + strconv.Itoa(i.MTU))
 	}
 	switch {
 	case c.Units && c.Checksums:
 		panic("link: a cable that takes units leaves checksums open")
 	case c.Units:
-		l.offloads |= OffloadTSO
+		i.Offloads |= OffloadTSO
 	case c.Checksums:
-		l.offloads = 0
+		i.Offloads = 0
 	}
-	return l
+	return i
 }
 
 // fill replaces what is zero.
@@ -147,7 +147,7 @@ func (e *CableEnd) Attach(h Handler) {
 
 // Write gives frames to the other end. See Device.
 func (e *CableEnd) Write(frames []Frame) (int, error) {
-	good, bad := e.limits.good(frames)
+	good, bad := e.info.Check(frames)
 	n, err := e.out.write(frames[:good])
 	if n == good && err == nil {
 		err = bad
@@ -187,7 +187,7 @@ type lane struct {
 	downing  bool        // down is running
 	room     func()      // the writer's
 	refused  bool        // the writer waits for room
-	queue    queue
+	queue    *Queue
 	stats    CableStats
 }
 
@@ -205,8 +205,8 @@ const (
 // the rest to a new one.
 const patience = 64
 
-func newLane(c *CableConfig, longest int) *lane {
-	l := &lane{queue: newQueue(max(1, c.QueueFrames), max(longest, c.QueueBytes), longest)}
+func newLane(c *CableConfig, info *Info) *lane {
+	l := &lane{queue: NewQueue(c.QueueFrames, c.QueueBytes, info)}
 	l.quiet.L = &l.mu
 	l.rest = func() { l.drain(-1) }
 	return l
@@ -236,7 +236,7 @@ func (l *lane) write(frames []Frame) (int, error) {
 func (l *lane) putLocked(frames []Frame) int {
 	n := len(frames)
 	if l.attached {
-		n = l.queue.put(frames)
+		n = l.queue.Put(frames)
 		l.stats.Queued += uint64(n)
 	} else {
 		l.stats.Lost += uint64(n)
@@ -263,7 +263,7 @@ func (l *lane) drain(times int) {
 	l.mu.Lock()
 	l.returnedLocked(delivering)
 	for !l.closed {
-		if l.queue.frames == 0 && !l.refused {
+		if l.queue.Len() == 0 && !l.refused {
 			break
 		}
 		if times == 0 {
@@ -281,7 +281,7 @@ func (l *lane) drain(times int) {
 // callLocked delivers a batch, or says that there is room if nothing is queued. The lane
 // is not locked meanwhile.
 func (l *lane) callLocked() {
-	b := l.queue.take()
+	b := l.queue.Take()
 	if b == nil {
 		l.refused = false
 		l.doing = rooming
@@ -295,9 +295,9 @@ func (l *lane) callLocked() {
 		l.doing = receiving
 		receive := l.receive
 		l.mu.Unlock()
-		receive(b.frames)
+		receive(b.Frames)
 		l.mu.Lock()
-		l.queue.recycle(b)
+		l.queue.Recycle(b)
 	}
 	l.returnedLocked(delivering)
 }
@@ -349,8 +349,7 @@ func (l *lane) hangUp() {
 
 func (l *lane) closeLocked() {
 	l.closed = true
-	l.stats.Lost += uint64(l.queue.frames)
-	l.queue.drop()
+	l.stats.Lost += uint64(l.queue.Drop())
 }
 
 func (l *lane) callDown() {

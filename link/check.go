@@ -20,53 +20,47 @@ var (
 // maxTags is how many VLAN tags a frame may have on top of the MTU.
 const maxTags = 2
 
-// limits are what a device can carry.
-type limits struct {
-	mtu      int
-	offloads Offloads
-}
-
 // longest is the length of the longest frame.
-func (l *limits) longest() int {
-	if l.offloads&OffloadTSO != 0 {
+func (d *Info) longest() int {
+	if d.Offloads&OffloadTSO != 0 {
 		return MaxFrame
 	}
-	return min(MaxFrame, l.mtu+wire.EthernetLen+maxTags*wire.VLANLen)
+	return min(MaxFrame, d.MTU+wire.EthernetLen+maxTags*wire.VLANLen)
 }
 
-// good returns how many frames can be carried before the first that cannot, and
-// the error about that one.
-func (l *limits) good(frames []Frame) (int, error) {
+// Check returns how many frames such a device can carry before the first that it cannot, and
+// the error about that one: what its Write returns if it is not full.
+func (d *Info) Check(frames []Frame) (int, error) {
 	for i := range frames {
-		if err := l.check(&frames[i]); err != nil {
+		if err := d.check(&frames[i]); err != nil {
 			return i, err
 		}
 	}
 	return len(frames), nil
 }
 
-func (l *limits) check(f *Frame) error {
+func (d *Info) check(f *Frame) error {
 	if len(f.Head) < wire.EthernetLen {
 		return ErrFrame
 	}
 	if f.SegSize != 0 {
-		return l.checkUnit(f)
+		return d.checkUnit(f)
 	}
-	if n := f.Len() - wire.EthernetLen; n > l.mtu && !l.fitsTagged(f) {
+	if n := f.Len() - wire.EthernetLen; n > d.MTU && !d.fitsTagged(f) {
 		return ErrTooLong
 	}
 	if f.Sum != SumPartial {
 		return nil
 	}
-	if l.offloads&OffloadChecksum == 0 {
+	if d.Offloads&OffloadChecksum == 0 {
 		return ErrOffload
 	}
 	return checkPartial(f)
 }
 
 // checkUnit looks at the first segment of a unit only: the others are no longer.
-func (l *limits) checkUnit(f *Frame) error {
-	if l.offloads&OffloadTSO == 0 {
+func (d *Info) checkUnit(f *Frame) error {
+	if d.Offloads&OffloadTSO == 0 {
 		return ErrOffload
 	}
 	if f.Sum != SumPartial {
@@ -76,7 +70,7 @@ func (l *limits) checkUnit(f *Frame) error {
 		return err
 	}
 	segment := int(f.SumStart) + wire.TCPLen + int(f.SegSize) // without options
-	if f.Len() > MaxFrame || segment-headerLen(f) > l.mtu {
+	if f.Len() > MaxFrame || segment-headerLen(f) > d.MTU {
 		return ErrTooLong
 	}
 	return nil
@@ -92,8 +86,8 @@ func checkPartial(f *Frame) error {
 }
 
 // fitsTagged reports whether a frame is over the MTU only by its VLAN tags.
-func (l *limits) fitsTagged(f *Frame) bool {
-	return f.Len()-headerLen(f) <= l.mtu && f.Len() <= MaxFrame
+func (d *Info) fitsTagged(f *Frame) bool {
+	return f.Len()-headerLen(f) <= d.MTU && f.Len() <= MaxFrame
 }
 
 // headerLen returns the length of the Ethernet header with its tags.

@@ -92,7 +92,6 @@ type ImpairStats struct {
 type Impaired struct {
 	dev      Device
 	info     Info
-	limits   limits
 	segments Segmenter // of what arrives
 	out, in  path
 }
@@ -102,7 +101,6 @@ type Impaired struct {
 func Impair(dev Device, out, in Impairment) *Impaired {
 	d := &Impaired{dev: dev, info: dev.Info()}
 	d.info.Offloads &^= OffloadTSO
-	d.limits = limits{mtu: d.info.MTU, offloads: d.info.Offloads}
 	begun := time.Now()
 	d.out.begin(begun, dev.Write, &out, 0)
 	d.in.begin(begun, nil, &in, 1)
@@ -127,7 +125,7 @@ func (d *Impaired) Attach(h Handler) {
 // Write takes frames and does to them what it was told to. It takes all, without their
 // having gone on, unless the device is full or too much is under way. See Device.
 func (d *Impaired) Write(frames []Frame) (int, error) {
-	good, bad := d.limits.good(frames)
+	good, bad := d.info.Check(frames)
 	n, err := d.out.take(frames[:good])
 	if n == good && err == nil {
 		err = bad

@@ -19,7 +19,6 @@ import (
 // Frames on it are whole: a stream has no place to say that a checksum is missing.
 type Stream struct {
 	info   Info
-	limits limits
 	conn   net.Conn
 	done   sync.WaitGroup // of the goroutines that read and write
 	handle Handler
@@ -65,7 +64,7 @@ func NewStream(conn net.Conn, info Info) *Stream {
 		panic("link: mtu of a stream is " + strconv.Itoa(info.MTU))
 	}
 	info.Offloads = 0
-	s := &Stream{info: info, limits: limits{mtu: info.MTU}, conn: conn}
+	s := &Stream{info: info, conn: conn}
 	s.wake.L = &s.mu
 	return s
 }
@@ -89,7 +88,7 @@ func (s *Stream) Attach(h Handler) {
 
 // Write takes frames to be written. See Device.
 func (s *Stream) Write(frames []Frame) (int, error) {
-	good, bad := s.limits.good(frames)
+	good, bad := s.info.Check(frames)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {

@@ -40,14 +40,11 @@ type TAPStats struct {
 	Full                uint64 // calls of Write that found no room for a frame
 }
 
-// limits returns what is left of the MTU of an interface and of all offloads.
-func (c *TAPConfig) limits(mtu int) limits {
-	l := limits{mtu: mtu, offloads: OffloadChecksum | OffloadTSO}
-	if c.MTU != 0 {
-		l.mtu = c.MTU
+// offloads are those that are left of all.
+func (c *TAPConfig) offloads() Offloads {
+	o := (OffloadChecksum | OffloadTSO) &^ c.Without
+	if o&OffloadChecksum == 0 {
+		return 0
 	}
-	if l.offloads &^= c.Without; l.offloads&OffloadChecksum == 0 {
-		l.offloads = 0
-	}
-	return l
+	return o
 }

@@ -19,7 +19,6 @@ import (
 // Down is called, and Write returns net.ErrClosed.
 type TAP struct {
 	info   Info
-	limits limits
 	file   *os.File
 	raw    syscall.RawConn
 	writer tapWriter
@@ -63,7 +62,7 @@ func (t *TAP) Attach(h Handler) {
 // Write gives frames to the kernel. See Device. A frame that the kernel finds malformed is
 // an *os.SyscallError.
 func (t *TAP) Write(frames []Frame) (int, error) {
-	good, bad := t.limits.good(frames)
+	good, bad := t.info.Check(frames)
 	n, err := t.writer.write(frames[:good])
 	switch {
 	case err == unix.EAGAIN:

@@ -66,7 +66,7 @@ func openTAP(name string, c *TAPConfig) (int, error) {
 		return -1, hint(&os.PathError{Op: "open", Path: tunPath, Err: err}, err)
 	}
 	flags := uint16(unix.IFF_TAP | unix.IFF_NO_PI)
-	if c.limits(0).offloads != 0 {
+	if c.offloads() != 0 {
 		flags |= unix.IFF_VNET_HDR
 	}
 	request.SetUint16(flags)
@@ -114,7 +114,7 @@ func copyFile(f *os.File) (int, error) {
 
 // newTAP makes a TAP of an open one. If it fails, fd stays open.
 func newTAP(fd int, c *TAPConfig) (*TAP, error) {
-	offloads := c.limits(0).offloads
+	offloads := c.offloads()
 	name, err := checkTAP(fd, offloads != 0)
 	if err != nil {
 		return nil, err
@@ -137,9 +137,8 @@ func newTAP(fd int, c *TAPConfig) (*TAP, error) {
 	if mac == (wire.MAC{}) {
 		mac = localMAC(rand.Uint64())
 	}
-	limits := c.limits(mtu)
-	info := Info{Name: name, MAC: mac, MTU: limits.mtu, Offloads: limits.offloads}
-	t := &TAP{info: info, limits: limits, file: file, raw: raw}
+	info := Info{Name: name, MAC: mac, MTU: mtu, Offloads: offloads}
+	t := &TAP{info: info, file: file, raw: raw}
 	t.writer.init(t, offloads != 0)
 	return t, nil
 }

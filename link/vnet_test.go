@@ -134,7 +134,7 @@ func FuzzVnet(f *testing.F) {
 		if frame.readVnet(b[:vnetLen]) != vnetGood {
 			return
 		}
-		all := limits{mtu: MaxMTU, offloads: OffloadChecksum | OffloadTSO}
+		all := Info{MTU: MaxMTU, Offloads: OffloadChecksum | OffloadTSO}
 		if err := all.check(&frame); err == ErrFrame || err == ErrOffload {
 			t.Fatalf("%+v is read: %v", frame, err)
 		}
