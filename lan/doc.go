@@ -1,0 +1,40 @@
+// Package lan joins machines into a network of their own: a Switch, and the Ports that machines
+// are plugged into.
+//
+//	lan := lan.NewSwitch(lan.Config{})
+//	port, err := lan.NewPort(lan.PortConfig{})               // for a machine in this process
+//	host, err := landline.NewHost(port, landline.Config{})
+//	_, err = lan.Plug(tap, lan.PortConfig{})                 // for a machine at the other end of a device
+//
+// # Ports
+//
+// A Port is a link.Device, and so is what is plugged into one, so that link.Impair and link.Capture can
+// stand on either side of it. Ports come and go at run time.
+//
+// Frames travel as package link has them: in batches, and in units of up to 64 KiB, which are cut only
+// before a port that does not take them. There is no goroutine that hands over. The one that brought a
+// batch carries it into the machine it is for, if that is idle; otherwise the frames are copied, once,
+// into the queue of its port, and whoever is busy there takes them along.
+//
+// # Nobody waits
+//
+// A Switch takes all that it is given, whoever it is for. What a port cannot take, it keeps in its queue,
+// and what does not fit there is dropped and counted. So a machine that is stuck costs the others nothing but
+// the memory of its queue. Every drop has a name: see Drop.
+//
+// # Addresses
+//
+// The switch learns at which port a hardware address is from the frames that come from it. It forgets what it
+// has not heard of for 300 seconds, and follows an address to another port. What it cannot
+// place, and what is for a group, goes to all the other ports, as often in a second as Config
+// says. Each port has room for so many addresses: a machine that makes up more pushes out nobody's.
+// The address of a machine in this process is known from the start and does not move.
+//
+// # Standards
+//
+// The rules are those of a learning bridge in IEEE 802.1Q, Section 8: what is sent to the group addresses
+// that are reserved for neighbours (01-80-C2-00-00-00 to -0F) goes no further, and nothing comes from a group. VLAN
+// tags are passed as they are, and addresses are learnt without regard to them. There is no spanning tree: a loop
+// is noticed by addresses that seem to be at two ports, and what it can do is bounded by the storm
+// limit.
+package lan
