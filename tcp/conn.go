@@ -26,14 +26,13 @@ type Conn struct {
 	via      *ip.Interface // nil if any
 	bound    bool          // the user chose the local port, which is held for it
 
-	readBy, writeBy gate.Deadline
-
 	// Tokens: there is one if there may be something to do, for one goroutine. Who leaves something to do
 	// puts it back. They are made when somebody waits for the first time.
 	readable, writable, turn chan struct{}
 
 	mu      sync.Mutex
 	t       *tcb
+	limits  *deadlines // nil until somebody waits, or sets one
 	path    ip.Path
 	timer   *time.Timer
 	due     instant       // when the timer ends; 0 if it does not run
@@ -133,6 +132,9 @@ func (c *Conn) wakeLocked() {
 	if c.readable != nil && (c.t.readable() > 0 || c.endedLocked()) {
 		signal(c.readable)
 	}
+	if c.turn != nil && c.closed {
+		signal(c.turn)
+	}
 	if c.writable != nil && (!c.t.maySend() || c.opened() && c.t.writable() >= int(c.t.snd.limit)/3) {
 		signal(c.writable)
 	}
@@ -166,14 +168,44 @@ func waitLocked(token *chan struct{}) chan struct{} {
 	return *token
 }
 
-// expired says why a deadline has passed.
-func (c *Conn) expired() error {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if c.closed {
-		return net.ErrClosed
+// deadlines are until when goroutines wait.
+type deadlines struct{ read, write gate.Deadline }
+
+// close ends the timers. A nil deadlines has none.
+func (d *deadlines) close() {
+	if d != nil {
+		d.read.Close()
+		d.write.Close()
 	}
-	return os.ErrDeadlineExceeded
+}
+
+func (c *Conn) limitsLocked() *deadlines {
+	if c.limits == nil {
+		c.limits = new(deadlines)
+	}
+	return c.limits
+}
+
+// mayReadLocked returns why no more is to be read, whatever there is.
+func (c *Conn) mayReadLocked() error {
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case c.limits != nil && c.limits.read.Passed():
+		return os.ErrDeadlineExceeded
+	}
+	return nil
+}
+
+// mayWriteLocked is mayReadLocked for writing.
+func (c *Conn) mayWriteLocked() error {
+	switch {
+	case c.closed:
+		return net.ErrClosed
+	case c.limits != nil && c.limits.write.Passed():
+		return os.ErrDeadlineExceeded
+	}
+	return nil
 }
 
 // armLocked sets the timer. One that is to end later is left to end: setting it for each segment
@@ -210,9 +242,8 @@ func (c *Conn) shutdown() {
 	c.mu.Lock()
 	c.closed = true
 	c.t.abort()
+	c.limits.close()
 	c.unlock(time.Now())
-	c.readBy.Close()
-	c.writeBy.Close()
 }
 
 // Closed reports whether Close has been called.

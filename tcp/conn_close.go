@@ -22,9 +22,8 @@ func (c *Conn) Close() error {
 	} else {
 		c.t.closeBoth(c.t.cfg.at(now))
 	}
+	c.limits.close()
 	c.unlock(now)
-	c.readBy.Close()
-	c.writeBy.Close()
 	return nil
 }
 

@@ -2,7 +2,6 @@ package tcp
 
 import (
 	"io"
-	"net"
 	"syscall"
 	"time"
 )
@@ -11,46 +10,59 @@ import (
 // sent all, syscall.ECONNRESET, syscall.ETIMEDOUT, or another of Conn.
 func (c *Conn) Read(b []byte) (int, error) {
 	for {
-		done := c.readBy.Done()
 		n, wait, err := c.tryRead(b)
-		if wait == nil {
+		if wait.token == nil {
 			return n, err
 		}
-		select {
-		case <-wait:
-		case <-done:
-			return 0, c.expired()
-		}
+		wait.wait()
+	}
+}
+
+// A waiting is what to wait for: a token, or that a time is over.
+type waiting struct {
+	token chan struct{}
+	over  <-chan struct{}
+}
+
+func (w waiting) wait() {
+	select {
+	case <-w.token:
+	case <-w.over:
 	}
 }
 
 // tryRead reads without waiting, or returns what to wait for.
-func (c *Conn) tryRead(b []byte) (n int, wait chan struct{}, err error) {
-	if c.readBy.Passed() {
-		return 0, nil, c.expired()
-	}
+func (c *Conn) tryRead(b []byte) (n int, wait waiting, err error) {
 	c.mu.Lock()
-	if len(b) == 0 {
-		c.mu.Unlock()
-		return 0, nil, nil
+	if err = c.mayReadLocked(); err == nil && len(b) > 0 {
+		n, err = c.readLocked(b)
 	}
-	if n := c.t.read(b); n > 0 {
-		c.afterReadLocked()
-		return n, nil, nil
-	}
-	defer c.mu.Unlock()
 	switch {
+	case n > 0:
+		c.afterReadLocked()
+		return n, wait, nil
+	case err != nil || len(b) == 0:
+		c.wakeLocked() // for the next one
+	default:
+		wait = waiting{waitLocked(&c.readable), c.limitsLocked().read.Done()}
+	}
+	c.mu.Unlock()
+	return 0, wait, err
+}
+
+// readLocked reads what there is, and returns neither bytes nor an error if that is nothing.
+func (c *Conn) readLocked(b []byte) (n int, err error) {
+	n = c.t.read(b)
+	switch {
+	case n > 0:
 	case c.t.ended():
 		err = io.EOF
 	case c.failure != 0:
 		err, c.failure = c.failure, 0
 	case c.endedLocked():
 		err = io.EOF
-	default:
-		return 0, waitLocked(&c.readable), nil
 	}
-	c.wakeLocked() // for the next one
-	return 0, nil, err
+	return n, err
 }
 
 // afterReadLocked lets go of the lock after something has been taken from what has arrived. Most of the time
@@ -102,22 +114,15 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 	if err := c.beginWrite(); err != nil {
 		return 0, err
 	}
+	defer c.endWrite()
 	for {
-		done := c.writeBy.Done()
 		k, wait, err := c.tryWrite(b[n:min(len(b), n+chunk)])
 		n += k
-		if err != nil || n == len(b) {
-			c.endWrite()
+		switch {
+		case err != nil || n == len(b):
 			return n, err
-		}
-		if wait == nil {
-			continue
-		}
-		select {
-		case <-wait:
-		case <-done:
-			c.endWrite()
-			return n, c.expired()
+		case wait.token != nil:
+			wait.wait()
 		}
 	}
 }
@@ -125,23 +130,17 @@ func (c *Conn) Write(b []byte) (n int, err error) {
 // beginWrite waits until no other goroutine is writing.
 func (c *Conn) beginWrite() error {
 	for {
-		done := c.writeBy.Done()
-		if c.writeBy.Passed() {
-			return c.expired()
-		}
 		c.mu.Lock()
-		if !c.writing {
-			c.writing = true
+		err := c.mayWriteLocked()
+		if err != nil || !c.writing {
+			c.writing = c.writing || err == nil
+			c.wakeLocked() // for the next one
 			c.mu.Unlock()
-			return nil
+			return err
 		}
-		wait := waitLocked(&c.turn)
+		wait := waiting{waitLocked(&c.turn), c.limitsLocked().write.Done()}
 		c.mu.Unlock()
-		select {
-		case <-wait:
-		case <-done:
-			return c.expired()
-		}
+		wait.wait()
 	}
 }
 
@@ -155,32 +154,29 @@ func (c *Conn) endWrite() {
 }
 
 // tryWrite writes what there is room for, or returns what to wait for.
-func (c *Conn) tryWrite(b []byte) (n int, wait chan struct{}, err error) {
-	if c.writeBy.Passed() {
-		return 0, nil, c.expired()
-	}
+func (c *Conn) tryWrite(b []byte) (n int, wait waiting, err error) {
 	c.mu.Lock()
+	err = c.mayWriteLocked()
 	switch {
-	case c.closed:
-		err = net.ErrClosed
+	case err != nil:
 	case c.failure != 0:
 		err, c.failure = c.failure, 0
 	case !c.t.maySend():
 		err = syscall.EPIPE
+	default:
+		n = c.t.write(b)
 	}
-	if err != nil {
+	switch {
+	case n > 0:
+		c.unlock(time.Now())
+		return n, wait, nil
+	case err != nil || len(b) == 0:
 		c.wakeLocked() // for the next one
-		c.mu.Unlock()
-		return 0, nil, err
+	default:
+		wait = waiting{waitLocked(&c.writable), c.limitsLocked().write.Done()}
 	}
-	n = c.t.write(b)
-	if n == 0 && len(b) > 0 {
-		wait = waitLocked(&c.writable)
-		c.mu.Unlock()
-		return 0, wait, nil
-	}
-	c.unlock(time.Now())
-	return n, nil, nil
+	c.mu.Unlock()
+	return 0, wait, err
 }
 
 // ReadFrom sends all that r has.
@@ -205,7 +201,15 @@ func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
 }
 
 // SetReadDeadline makes reads fail that are not done at t; the zero Time is never.
-func (c *Conn) SetReadDeadline(t time.Time) { c.readBy.Set(t) }
+func (c *Conn) SetReadDeadline(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limitsLocked().read.Set(t)
+}
 
 // SetWriteDeadline is SetReadDeadline for writes.
-func (c *Conn) SetWriteDeadline(t time.Time) { c.writeBy.Set(t) }
+func (c *Conn) SetWriteDeadline(t time.Time) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.limitsLocked().write.Set(t)
+}
