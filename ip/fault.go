@@ -17,7 +17,8 @@ type Fault struct {
 
 // fault asks a transport whether it sent the packet, and takes note if it did.
 func (s *Stack) fault(f *Fault) Drop {
-	if !s.view.Load().isLocal(f.Quote.Src) || !s.askTransport(f) {
+	ours := s.view.Load().isLocal(f.Quote.Src) || s.foreign[f.Quote.Protocol].Load()
+	if !ours || !s.askTransport(f) {
 		return DropICMPQuote
 	}
 	if f.Err.Errno != syscall.EMSGSIZE {

@@ -51,6 +51,12 @@ func (in *input) route4(p *Packet, h wire.IPv4) Drop {
 		}
 		return in.upper4(p)
 	case toOthers:
+		if in.takesForeign(p, p.Protocol) {
+			if h.IsFragment() {
+				return in.fragment4(p, h)
+			}
+			return in.upper4(p)
+		}
 		return in.forward(p)
 	case toNoGroup:
 		return DropNoGroup

@@ -21,6 +21,9 @@ func (in *input) ipv6(b []byte) Drop {
 	case toUs:
 		return in.extensions(p, h)
 	case toOthers:
+		if in.takesForeign6(p, h) {
+			return in.extensions(p, h)
+		}
 		if d := in.hopByHop(p, h); d != 0 {
 			return d
 		}

@@ -16,6 +16,7 @@ type Path struct {
 	kind     pathKind
 	number   uint64 // of the view it was found in
 	others   bool   // for packets of others, whose senders find the path's MTU
+	foreign  bool   // src is the address of another machine, for which this host speaks
 }
 
 // A pathKind is what a packet needs on its way out.
@@ -143,7 +144,7 @@ func (p *Path) checkSource(v *view) Drop {
 	switch {
 	case p.src.Is4() != p.dst.Is4():
 		return DropNoRoute
-	case v.isLocal(p.src):
+	case v.isLocal(p.src), p.foreign:
 	case p.kind == pathLocal && p.src.IsLoopback():
 	case p.kind == pathGroup && p.src.IsUnspecified():
 	default:

@@ -40,7 +40,8 @@ type Stack struct {
 	random random
 	counts counters
 
-	transports [256]*Transport // by protocol; fixed once a device is attached
+	transports [256]*Transport  // by protocol; fixed once a device is attached
+	foreign    [256]atomic.Bool // whether the transport takes what is for other machines
 	lo         *Interface
 	view       atomic.Pointer[view]
 

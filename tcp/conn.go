@@ -110,6 +110,9 @@ func (c *Conn) leaveLocked(w *waitRecord) {
 func (c *Conn) errno(err error) syscall.Errno {
 	switch err {
 	case errRefused:
+		if c.t.passive {
+			return syscall.ECONNRESET
+		}
 		return syscall.ECONNREFUSED
 	case errTimeout:
 		return syscall.ETIMEDOUT

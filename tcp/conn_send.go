@@ -101,7 +101,7 @@ func (c *Conn) refreshPathLocked() {
 	if !c.path.Stale() {
 		return
 	}
-	if p, err := c.layer.stack.Path(c.local.Addr(), c.remote.Addr(), c.via); err == nil {
+	if p, err := c.layer.path(c.local.Addr(), c.remote.Addr(), c.via); err == nil {
 		c.path = p
 	}
 }

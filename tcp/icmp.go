@@ -7,15 +7,18 @@ import (
 )
 
 // icmp takes an error that the network reports about a segment with number seq. A hard
-// one ends a connection that is being opened. Everything else is remembered: "Since
-// these Unreachable messages indicate soft error conditions, a TCP implementation MUST
-// NOT abort the connection" (RFC 9293, Section 3.9.2.2, MUST-56); and in a synchronized
-// state all are taken for soft, as anybody can forge them (RFC 5927, Section 5.2).
+// one ends a connection that is being opened. In a synchronized state all are
+// remembered: "Since these Unreachable messages indicate soft error conditions, a TCP
+// implementation MUST NOT abort the connection" (RFC 9293, Section 3.9.2.2, MUST-56), and a
+// hard one may be forged (RFC 5927, Section 5.2).
+//
+// Unlike RFC 9293, a soft error ends SYN-SENT too, as on all systems that we talk to (RFC 5461, Section 4.1):
+// a program that has other addresses to try must not wait for minutes.
 func (t *tcb) icmp(seq wire.Seq, err error, hard bool) {
 	if !t.onItsWay(seq) {
 		return
 	}
-	if hard && t.state < established {
+	if t.state == synSent || hard && t.state < established {
 		t.end(err)
 		return
 	}

@@ -50,18 +50,25 @@ func TestNobodyIsAskedWhileDataIsOut(t *testing.T) {
 
 func TestSoftErrorsAreRemembered(t *testing.T) {
 	noRoute := errors.New("no route to host")
+	for _, hard := range []bool{false, true} {
+		d := establishedPlain(t)
+		d.write(10)
+		d.tcb.icmp(wire.SeqOf(d.iss+1), noRoute, hard)
+		d.state(established, "\"MUST NOT abort the connection\" (MUST-56); in a synchronized state all are soft (RFC 5927, Section 5.2)")
+		d.wait(20 * time.Minute)
+		d.ended(noRoute, "but it is the reason in the end")
+	}
+}
+
+func TestSoftErrorEndsADial(t *testing.T) {
+	noRoute := errors.New("no route to host")
 	d := dial(t, plainConfig())
 	d.tcb.icmp(wire.SeqOf(d.iss), noRoute, false)
-	d.state(synSent, "\"MUST NOT abort the connection\" (MUST-56)")
-	d.wait(5 * time.Minute)
-	d.ended(noRoute, "but it is the reason in the end")
+	d.ended(noRoute, "RFC 5461, Section 4.1")
 
-	e := establishedPlain(t)
-	e.write(10)
-	e.tcb.icmp(wire.SeqOf(e.iss+1), noRoute, true)
-	e.state(established, "in a synchronized state all errors are soft (RFC 5927, Section 5.2)")
-	e.wait(20 * time.Minute)
-	e.ended(noRoute, "")
+	e := listen(t, plainConfig(), "S seq 0 mss 1460")
+	e.tcb.icmp(wire.SeqOf(e.iss), noRoute, false)
+	e.state(synReceived, "who was called goes on")
 }
 
 func TestHardErrorEndsADial(t *testing.T) {

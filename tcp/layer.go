@@ -37,6 +37,7 @@ type Layer struct {
 	counts  counters
 
 	shards [shardCount]shard
+	any    atomic.Pointer[AnyListener] // nil if there is none
 
 	mu        sync.RWMutex
 	closed    bool
@@ -103,6 +104,9 @@ func (l *Layer) Close() {
 	for _, o := range listeners {
 		o.Close()
 	}
+	if a := l.any.Load(); a != nil {
+		a.Close()
+	}
 	for k := range l.shards {
 		for _, c := range l.shards[k].all() {
 			c.shutdown()
@@ -156,10 +160,20 @@ func ipHead(a netip.Addr) int {
 
 // answer sends a segment that belongs to no connection that could keep it.
 func (l *Layer) answer(t *tuple, via *ip.Interface, o *outgoing) {
-	path, err := l.stack.Path(t.local.Addr(), t.remote.Addr(), linkLocalVia(t.remote.Addr(), via))
+	path, err := l.path(t.local.Addr(), t.remote.Addr(), via)
 	if err == nil {
 		l.send(&path, t, o)
 	}
+}
+
+// path returns the way from an address, of this host or of a machine for which it speaks, back to one that
+// something came from by an interface.
+func (l *Layer) path(from, to netip.Addr, via *ip.Interface) (ip.Path, error) {
+	via = linkLocalVia(to, via)
+	if l.any.Load() != nil && !l.stack.IsLocal(from) {
+		return l.stack.PathAs(from, to, via)
+	}
+	return l.stack.Path(from, to, via)
 }
 
 // send sends a segment, once.

@@ -80,6 +80,10 @@ func (l *Layer) receiveOther(now time.Time, p *ip.Packet, t *tuple, s *segment) 
 		o.receive(now, p, t, s)
 		return
 	}
+	if a := l.any.Load(); a != nil {
+		a.receive(p, t, s)
+		return
+	}
 	l.refuse(p, t, s)
 }
 

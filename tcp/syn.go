@@ -140,7 +140,7 @@ func (o *Listener) receiveSYN(now time.Time, p *ip.Packet, t *tuple, s *segment)
 
 func (o *Listener) newHalfOpen(now time.Time, p *ip.Packet, t *tuple, s *segment) (*halfOpen, ip.Path, bool) {
 	via := linkLocalVia(p.Src, p.Interface)
-	path, err := o.layer.stack.Path(p.Dst, p.Src, via)
+	path, err := o.layer.path(p.Dst, p.Src, via)
 	if err != nil {
 		return nil, path, false
 	}
