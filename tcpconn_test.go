@@ -88,3 +88,40 @@ func TestTCPRefusesWhereNobodyListens(t *testing.T) {
 		a.Close()
 	})
 }
+
+// A client may use a port again at once if it was the server that closed first, and is in TIME-WAIT.
+func TestTCPConnectionFollowsOneInTimeWait(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := neighbors(t, link.CableConfig{})
+		l, err := b.Listen(context.Background(), "tcp", "10.0.0.2:80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		client := &net.TCPAddr{IP: net.IPv4(10, 0, 0, 1), Port: 50000}
+		for range 3 {
+			c, err := a.DialTCP(context.Background(), "tcp", client, l.Addr().(*net.TCPAddr))
+			if err != nil {
+				t.Fatal(err)
+			}
+			c.SetDeadline(time.Now().Add(time.Minute))
+			io.WriteString(c, "?")
+			d, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			d.SetDeadline(time.Now().Add(time.Minute))
+			if _, err := io.ReadFull(d, make([]byte, 1)); err != nil {
+				t.Fatal(err)
+			}
+			d.Close()
+			if _, err := io.ReadAll(c); err != nil {
+				t.Fatal(err)
+			}
+			c.Close()
+			time.Sleep(time.Millisecond) // the next SYN is later, as it has to be (RFC 6191, Section 2)
+		}
+		l.Close()
+		a.Close()
+		b.Close()
+	})
+}

@@ -146,7 +146,7 @@ func (o *Listener) newHalfOpen(now time.Time, p *ip.Packet, t *tuple, s *segment
 	}
 	h := &halfOpen{t: *t, via: via, cfg: o.layer.configFor(&path), end: o.layer.endpointFor(t, &path, now), syn: recordSYN(s)}
 	shard, _ := o.layer.shardOf(t)
-	if last, ok := shard.lastSeq(t); ok && h.end.iss.Before(last.Add(seqGap)) {
+	if last, ok := shard.succeed(t); ok && h.end.iss.Before(last.Add(seqGap)) {
 		h.end.iss = last.Add(seqGap)
 	}
 	return h, path, true
@@ -208,7 +208,7 @@ func (o *Listener) promote(now time.Time, h *halfOpen, d *tcb) {
 	c.t, c.via, c.listener = d, h.via, o
 	c.mu.Lock()
 	shard, hash := o.layer.shardOf(&c.tuple)
-	if !shard.add(c, hash, func(*waitRecord) bool { return true }) {
+	if !shard.add(c, hash, nil) {
 		c.gone = true
 		c.mu.Unlock()
 		return

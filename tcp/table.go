@@ -218,14 +218,18 @@ func (s *shard) stop() {
 	s.waits, s.ends = map[tuple]*waitRecord{}, fifo[waitEnd]{}
 }
 
-// lastSeq returns the number that a connection in TIME-WAIT would have sent next.
-func (s *shard) lastSeq(t *tuple) (wire.Seq, bool) {
-	s.mu.RLock()
-	defer s.mu.RUnlock()
-	if w := s.waits[*t]; w != nil {
-		return w.sndNxt, true
+// succeed forgets a connection in TIME-WAIT that a new one follows, so that it takes none of the new one's
+// segments, and returns the number that it would have sent next.
+func (s *shard) succeed(t *tuple) (wire.Seq, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	w := s.waits[*t]
+	if w == nil {
+		return wire.Seq{}, false
 	}
-	return wire.Seq{}, false
+	delete(s.waits, *t)
+	s.layer.releasePort(t, w.bound)
+	return w.sndNxt, true
 }
 
 // usesPort reports whether a connection, or one in TIME-WAIT, has this port here.
