@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"slices"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 
@@ -43,10 +44,12 @@ ping, and the services that are named, until SIGTERM or SIGINT; a lease is then 
   upper      answers what it gets in capitals
   echo       answers what it gets
   discard    takes everything and answers nothing
-  chargen    answers a line of characters
+  chargen    writes lines of characters, on UDP one for each datagram
 
-They answer on UDP; on TCP they do not yet. Datagrams from the ports of such services are not
-answered, for two that answer each other never end.
+They answer at PORT on TCP and on UDP. On TCP, chargen goes on until the client leaves, and the
+others until the client has sent all. A service has 128 clients at once and resets more, and one
+whose connection stands still for 5 minutes. On UDP, datagrams from the ports of such services are
+not answered, for two that answer each other never end.
 
 A line tells of each address once it is up and the services answer there. Without --addr and
 --dhcp the machine has the IPv6 addresses that it finds by itself.`,
@@ -54,6 +57,7 @@ A line tells of each address once it is up and the services answer there. Withou
   ip tuntap add tap0 mode tap user USER && ip addr add 10.0.0.1/24 dev tap0 && ip link set tap0 up
   landline host --tap tap0 --addr 10.0.0.2/24 --addr fd00::2/64 upper:700
   ping 10.0.0.2
+  nc 10.0.0.2 700
   echo hello | nc -u -w1 10.0.0.2 700
   landline host --socket lan.sock --dhcp --hostname shed echo:7 discard:9`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.host(&f, args) },
@@ -123,6 +127,7 @@ type machine struct {
 	dhcp  bool       // it wants a lease
 	down  chan error // has why the network went away
 	guard guard
+	busy  sync.WaitGroup // of those who answer, until the host is closed
 
 	file    *os.File // of the capture, or nil
 	capture *link.PcapNG
@@ -208,9 +213,6 @@ func (m *machine) serve(ctx context.Context, services []service) error {
 	if err := m.start(services); err != nil {
 		return err
 	}
-	if len(services) > 0 {
-		m.app.say("on TCP services do not answer yet")
-	}
 	var late <-chan time.Time
 	if m.dhcp {
 		late = time.After(dhcpPatience)
@@ -288,6 +290,7 @@ func (a *app) announceAddress(state string, addr landline.Address) {
 // close ends the machine, and its capture.
 func (m *machine) close() error {
 	m.host.Close()
+	m.busy.Wait()
 	if m.file == nil {
 		return nil
 	}

@@ -57,6 +57,8 @@ func TestMain(m *testing.M) {
 //	ping ADDR                 the desk gets an answer to a ping of 4,000 bytes
 //	[!] ask FILE ADDR:PORT TEXT [FROM] sends a datagram from the desk and writes the answer to
 //	                          FILE; with ! there must be none
+//	talk FILE ADDR:PORT TEXT [N] sends TEXT, a Go string, and its end on TCP from the desk and
+//	                          writes the whole answer to FILE, or N bytes of it
 //
 // HOME has a key in .ssh that authorized_keys there lets in, and hostkey, which
 // serve uses.
@@ -71,7 +73,7 @@ func TestScripts(t *testing.T) {
 			"code": cmdCode, "start": cmdStart, "await": cmdAwait, "signal": cmdSignal, "finish": cmdFinish,
 			"serve": cmdServe, "awaitfile": cmdAwaitFile, "json": cmdJSON, "mode": cmdMode, "binary": cmdBinary,
 			"keygen": cmdKeygen, "term": cmdTerm,
-			"desk": cmdDesk, "unplug": cmdUnplug, "ping": cmdPing, "ask": cmdAsk,
+			"desk": cmdDesk, "unplug": cmdUnplug, "ping": cmdPing, "ask": cmdAsk, "talk": cmdTalk,
 		},
 	})
 }

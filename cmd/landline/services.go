@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"net"
@@ -9,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"landline"
@@ -55,48 +55,58 @@ func parseService(s string) (service, error) {
 	return service{name, uint16(n)}, nil
 }
 
-// upper makes text large, and in what is no text only the letters of ASCII.
+// upper returns text in capitals. What is no UTF-8 stays as it is.
 func upper(b []byte) []byte {
-	if utf8.Valid(b) {
-		return bytes.ToUpper(b)
-	}
-	for i, c := range b {
-		if 'a' <= c && c <= 'z' {
-			b[i] = c - 'a' + 'A'
+	large := make([]byte, 0, len(b))
+	for len(b) > 0 {
+		r, n := utf8.DecodeRune(b)
+		if r == utf8.RuneError && n == 1 {
+			large = append(large, b[0])
+		} else {
+			large = utf8.AppendRune(large, unicode.ToUpper(r))
 		}
+		b = b[n:]
 	}
-	return b
+	return large
 }
 
-// chargenLine is how many characters a line has, of the 95 that can be printed (RFC 864, "a popular
-// pattern").
-const chargenLine = 72
+const (
+	// chargenLine is how many characters a line has (RFC 864, "a popular pattern").
+	chargenLine = 72
+	// chargenLines is how many lines there are before they begin again: as many as characters
+	// that can be printed.
+	chargenLines = 95
+)
 
 // chargen returns the line of a number. Unlike RFC 864's datagram of up to 512
 // characters it is one line, so that who forges its source gains little.
 func chargen(n int) []byte {
 	b := make([]byte, 0, chargenLine+2)
 	for i := range chargenLine {
-		b = append(b, byte(' '+(n+i)%95))
+		b = append(b, byte(' '+(n+i)%chargenLines))
 	}
 	return append(b, "\r\n"...)
 }
 
 // start opens the sockets of services, and answers there until the host is closed.
 func (m *machine) start(services []service) error {
-	var conns []*landline.UDPConn
+	var begin []func() // when all are open: then the guard knows them all
 	for _, s := range services {
 		c, err := m.host.ListenUDP("udp", &net.UDPAddr{Port: int(s.port)})
 		if err != nil {
 			return fmt.Errorf("%s:%d: %w", s.name, s.port, bare(err))
 		}
-		port := c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
-		m.guard = append(m.guard, port)
-		m.app.say("%s answers on UDP port %d", s.name, port)
-		conns = append(conns, c)
+		s.port = c.LocalAddr().(*net.UDPAddr).AddrPort().Port()
+		l, err := m.host.ListenTCP("tcp", &net.TCPAddr{Port: int(s.port)})
+		if err != nil {
+			return fmt.Errorf("%s:%d: %w", s.name, s.port, bare(err))
+		}
+		m.guard = append(m.guard, s.port)
+		m.app.say("%s answers on port %d, TCP and UDP", s.name, s.port)
+		begin = append(begin, func() { m.answer(c, answererOf(s.name)) }, func() { m.accept(l, s.name) })
 	}
-	for i, c := range conns {
-		go m.answer(c, answererOf(services[i].name))
+	for _, f := range begin {
+		m.busy.Go(f)
 	}
 	return nil
 }
