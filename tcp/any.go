@@ -198,10 +198,10 @@ func (p *Pending) Accept() (*Conn, error) {
 	c.mu.Lock()
 	e := l.endpointFor(&c.tuple, &path, now)
 	shard, hash := l.shardOf(&c.tuple)
-	if last, ok := shard.lastSeq(&c.tuple); ok && e.iss.Before(last.Add(seqGap)) {
+	if last, ok := shard.succeed(&c.tuple); ok && e.iss.Before(last.Add(seqGap)) {
 		e.iss = last.Add(seqGap)
 	}
-	if !shard.add(c, hash, func(*waitRecord) bool { return true }) {
+	if !shard.add(c, hash, nil) {
 		c.mu.Unlock()
 		return nil, syscall.ECONNABORTED
 	}
