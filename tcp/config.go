@@ -37,6 +37,7 @@ type config struct {
 // The least and greatest of what a config may say.
 const (
 	minBuffer = 4 << 10
+	firstRing = 512     // what a ring begins with: most connections carry little
 	maxBuffer = 1 << 29 // twice that is less than 2³¹, within which sequence numbers compare
 	maxUnit   = 65535 - 60 - 60
 )

@@ -78,34 +78,9 @@ func (c *Conn) afterReadLocked() {
 	c.mu.Unlock()
 }
 
-// WriteTo writes all that arrives to w, until the end of the stream or an error.
-func (c *Conn) WriteTo(w io.Writer) (n int64, err error) {
-	b := make([]byte, copySize)
-	for {
-		k, err := c.Read(b)
-		if k > 0 {
-			k, err := w.Write(b[:k])
-			n += int64(k)
-			if err != nil {
-				return n, err
-			}
-		}
-		if err == io.EOF {
-			return n, nil
-		}
-		if err != nil {
-			return n, err
-		}
-	}
-}
-
-const (
-	// copySize is how much is copied at once from or to others.
-	copySize = 64 << 10
-	// chunk is how much is put into the send ring before some of it is sent: it is still in the
-	// processor's cache then.
-	chunk = 64 << 10
-)
+// chunk is how much is put into the send ring before some of it is sent: it is still in the processor's cache
+// then.
+const chunk = 64 << 10
 
 // Write sends b, and waits while there is no room for it. What several goroutines write is not mixed.
 // n is less than len(b) only if there is an error: syscall.EPIPE if nothing can be sent any more,
@@ -177,27 +152,6 @@ func (c *Conn) tryWrite(b []byte) (n int, wait waiting, err error) {
 	}
 	c.mu.Unlock()
 	return 0, wait, err
-}
-
-// ReadFrom sends all that r has.
-func (c *Conn) ReadFrom(r io.Reader) (n int64, err error) {
-	b := make([]byte, copySize)
-	for {
-		k, err := r.Read(b)
-		if k > 0 {
-			k, err := c.Write(b[:k])
-			n += int64(k)
-			if err != nil {
-				return n, err
-			}
-		}
-		if err == io.EOF {
-			return n, nil
-		}
-		if err != nil {
-			return n, err
-		}
-	}
 }
 
 // SetReadDeadline makes reads fail that are not done at t; the zero Time is never.

@@ -19,11 +19,11 @@ import (
 func (c *Conn) sendLocked(now time.Time) {
 	b := c.layer.batches.Get().(*batch)
 	for {
+		c.refreshPathLocked()
 		b.count = c.t.output(now, b.out[:])
 		if b.count == 0 {
 			break
 		}
-		c.refreshPathLocked()
 		b.path, b.built = c.path, false
 		c.t.hold()
 		if !c.emptyLocked(b) {
@@ -102,7 +102,7 @@ func (c *Conn) refreshPathLocked() {
 		return
 	}
 	if p, err := c.layer.path(c.local.Addr(), c.remote.Addr(), c.via); err == nil {
-		c.path = p
+		c.path, c.t.cfg = p, c.layer.configFor(&p)
 	}
 }
 
