@@ -56,7 +56,8 @@ var house = []floor{
 	// What people start.
 	{"internal/charset", "", "golang.org/x/text"},
 	{"cmd/...", anything, anything},
-	{"examples/...", stack + " lan frame identity remote", anything},
+	{"examples/upper", stack, sys}, // what the programs of a pair share
+	{"examples/...", "examples/upper " + stack + " lan frame identity remote", anything},
 	{"interop/...", anything, anything},
 }
 
