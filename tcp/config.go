@@ -27,6 +27,8 @@ type config struct {
 
 	// What is on can be switched off, so that the two can be compared.
 	noTimestamps, noSACK, noScale bool
+	scaleFirst                    bool // the order of a SYN's options is that of the BSDs
+	noQuickACKs                   bool // acknowledgments are delayed from the first
 	noRACK                        bool // loss is found by RFC 6675 then
 	prr                           bool // PRR is off unless this is set: see docs/goodput.md
 	noUndo                        bool

@@ -167,3 +167,16 @@ func (c *Conn) SetWriteDeadline(t time.Time) {
 	defer c.mu.Unlock()
 	c.limitsLocked().write.Set(t)
 }
+
+// TakeError returns what ended the connection, a syscall.Errno, if no call has told it yet. Then it is told, as
+// by SO_ERROR of other systems.
+func (c *Conn) TakeError() error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.failure == 0 {
+		return nil
+	}
+	err := c.failure
+	c.failure = 0
+	return err
+}

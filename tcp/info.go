@@ -11,6 +11,7 @@ import (
 type Info struct {
 	Local, Remote netip.AddrPort
 	State         string // "ESTABLISHED", as in RFC 9293, Section 3.3.2
+	Err           error  // what ended the connection, a syscall.Errno, until a call has told it
 
 	RTT, RTTVar, MinRTT time.Duration // 0 if not measured
 	RTO                 time.Duration
@@ -52,6 +53,9 @@ func (c *Conn) Info() Info {
 	}
 	if t.cc.ssthresh < maxCwnd {
 		i.SlowStartThreshold = int(t.cc.ssthresh)
+	}
+	if c.failure != 0 {
+		i.Err = c.failure
 	}
 	if t.early != nil {
 		i.EarlyPieces = t.early.set.Len()

@@ -19,9 +19,35 @@ type Config struct {
 	// MemoryLimit bounds what all connections together keep in their buffers, in bytes. If zero, 256
 	// MiB.
 	MemoryLimit int
+	// Ways are those of other systems, for tests that were written for them.
+	Ways Ways
 }
 
 const defaultMemoryLimit = 256 << 20
+
+// Ways are what the standards leave to a system to choose. The zero value is what this one chooses.
+type Ways struct {
+	// NoTimestamps, NoSACK and NoScale say what is not offered.
+	NoTimestamps, NoSACK, NoScale bool
+	// ScaleFirst puts the options of a SYN into the order of the BSDs: MSS, window scale, SACK permitted,
+	// timestamps. If false, they are in that of Linux: MSS, SACK permitted, timestamps, window scale.
+	ScaleFirst bool
+	// NoQuickACKs delays acknowledgments from the first. If false, the first of a connection go at once.
+	NoQuickACKs bool
+	// Reno is the congestion control of RFC 5681 in place of CUBIC.
+	Reno bool
+	// BufferInit and BufferMax are how large buffers are at first, and at most, in bytes. If zero, 128 KiB and 4 MiB.
+	BufferInit, BufferMax int
+}
+
+// config returns what connections go by.
+func (w *Ways) config() config {
+	return config{
+		noTimestamps: w.NoTimestamps, noSACK: w.NoSACK, noScale: w.NoScale, scaleFirst: w.ScaleFirst,
+		noQuickACKs: w.NoQuickACKs, reno: w.Reno,
+		bufferInit: w.BufferInit, sendMax: w.BufferMax, recvMax: w.BufferMax,
+	}
+}
 
 // A Layer is the TCP of one host. Its methods may be called by several goroutines at once.
 type Layer struct {
@@ -80,8 +106,11 @@ func New(stack *ip.Stack, cfg Config) *Layer {
 	}
 	l.key = siphash.New(rand.New(rand.NewPCG(stack.Random(), stack.Random())))
 	budget := &budget{limit: int64(cfg.MemoryLimit)}
-	l.plain = config{epoch: l.epoch, budget: budget}.filled()
-	l.units = config{epoch: l.epoch, budget: budget, maxUnit: maxUnit}.filled()
+	c := cfg.Ways.config()
+	c.epoch, c.budget = l.epoch, budget
+	l.plain = c.filled()
+	c.maxUnit = maxUnit
+	l.units = c.filled()
 	l.batches.New = func() any { return new(batch) }
 	l.drafts.New = func() any { return new(tcb) }
 	for k := range l.shards {

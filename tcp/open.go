@@ -30,7 +30,9 @@ func (t *tcb) init(cfg *config, e endpoint) {
 	t.snd.peerMSS, t.rcv.announced = t.defaultMSS(), e.linkMSS
 	t.setMSS(e.pathMSS)
 	t.rcv.mss = min(defaultMSS4, e.linkMSS)
-	t.quick = quickACKs
+	if !cfg.noQuickACKs {
+		t.quick = quickACKs
+	}
 }
 
 // connect opens actively (RFC 9293, Section 3.10.1): a SYN is sent, and the state is

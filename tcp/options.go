@@ -127,21 +127,47 @@ func (t *tcb) mss() int {
 // been agreed on if it answers one.
 func (t *tcb) putSYNOptions(now instant, o *outgoing, use features) {
 	b := wire.AppendMSS(o.opt[:0], t.rcv.announced)
-	if use&useSACK != 0 {
-		b = wire.AppendSACKPermitted(b)
-	}
-	if use&useTimestamps != 0 {
-		if use&useSACK == 0 {
+	if t.cfg.scaleFirst {
+		b = t.putScale(b, use)
+		b = putSACKPermitted(b, use)
+		b = t.putSYNStamps(now, b, use)
+	} else {
+		if use&(useSACK|useTimestamps) == useSACK {
 			b = wire.AppendNOP(wire.AppendNOP(b))
 		}
-		b = wire.AppendTimestamps(b, t.stamp(now), t.stampRecent)
-	} else if use&useSACK != 0 {
-		b = wire.AppendNOP(wire.AppendNOP(b))
+		b = putSACKPermitted(b, use)
+		b = t.putSYNStamps(now, b, use)
+		b = t.putScale(b, use)
 	}
-	if use&useScale != 0 {
-		b = wire.AppendWindowScale(wire.AppendNOP(b), scaleFor(t.cfg.recvMax))
+	for len(b)%4 != 0 {
+		b = append(b, 0) // the end of the list
 	}
 	o.optLen = uint8(len(b))
+}
+
+func putSACKPermitted(b []byte, use features) []byte {
+	if use&useSACK == 0 {
+		return b
+	}
+	return wire.AppendSACKPermitted(b)
+}
+
+// putSYNStamps fills up the word that timestamps begin in, if SACK permitted does not.
+func (t *tcb) putSYNStamps(now instant, b []byte, use features) []byte {
+	if use&useTimestamps == 0 {
+		return b
+	}
+	if use&useSACK == 0 {
+		b = wire.AppendNOP(wire.AppendNOP(b))
+	}
+	return wire.AppendTimestamps(b, t.stamp(now), t.stampRecent)
+}
+
+func (t *tcb) putScale(b []byte, use features) []byte {
+	if use&useScale == 0 {
+		return b
+	}
+	return wire.AppendWindowScale(wire.AppendNOP(b), scaleFor(t.cfg.recvMax))
 }
 
 // putOptions writes the options of any other segment: timestamps, once agreed on, in

@@ -1,19 +1,22 @@
 package pkt
 
 import (
+	"slices"
 	"strings"
 )
 
 // A parser reads a script by recursive descent.
 type parser struct {
 	scanner
-	script *Script
-	depth  int // of nested expressions
+	script  *Script
+	symbols []string // that "#ifdef" knows
+	depth   int      // of nested expressions
 }
 
-// Parse reads a script. name is what its errors, which are of type *Error, call it.
-func Parse(name, src string) (script *Script, err error) {
-	p := &parser{scanner: scanner{file: name, src: src, line: 1, defines: usualDefines()}, script: &Script{Name: name}}
+// Parse reads a script. name is what its errors, which are of type *Error, call it. Symbols are those for which
+// "#ifdef" lets a part of the script stand: "Linux", "FreeBSD".
+func Parse(name, src string, symbols ...string) (script *Script, err error) {
+	p := &parser{scanner: scanner{file: name, src: src, line: 1, defines: usualDefines()}, script: &Script{Name: name}, symbols: symbols}
 	defer func() {
 		switch e := recover().(type) {
 		case nil:
@@ -44,11 +47,50 @@ func (p *parser) item() {
 	case c == '`':
 		line := p.line
 		p.ignore(line, p.shell())
-	case c == '#' || isLetter(c) && len(p.script.Events) == 0:
+	case c == '#':
+		p.directive()
+	case isLetter(c) && len(p.script.Events) == 0:
 		line := p.line
 		p.ignore(line, strings.TrimSpace(p.toEndOfLine()))
 	default:
 		p.fail("expected an event, got %s", p.sight())
+	}
+}
+
+// directive reads a line of the C preprocessor, through which FreeBSD's scripts go.
+func (p *parser) directive() {
+	line := p.line
+	text := strings.TrimSpace(p.toEndOfLine())
+	word, symbol, _ := strings.Cut(text, " ")
+	known := slices.Contains(p.symbols, strings.TrimSpace(symbol))
+	switch {
+	case word == "#ifdef" && !known, word == "#ifndef" && known:
+		p.skip(true)
+	case word == "#else":
+		p.skip(false) // what stands before it was not
+	case word == "#ifdef", word == "#ifndef", word == "#endif":
+	default:
+		p.ignore(line, text)
+	}
+}
+
+// skip steps over lines up to the end of a condition, or to what stands otherwise.
+func (p *parser) skip(toElse bool) {
+	for depth := 0; p.rest() != ""; {
+		text := strings.TrimSpace(p.toEndOfLine())
+		switch {
+		case strings.HasPrefix(text, "#if"):
+			depth++
+		case strings.HasPrefix(text, "#endif"):
+			if depth--; depth < 0 {
+				return
+			}
+		case strings.HasPrefix(text, "#else") && depth == 0 && toElse:
+			return
+		}
+		if p.rest() != "" {
+			p.step(1)
+		}
 	}
 }
 

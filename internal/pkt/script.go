@@ -100,6 +100,8 @@ type TCPFields struct {
 	Urgent     uint16
 	Options    []TCPOption
 	AnyOptions bool // "<...>"
+
+	data []byte // of one that came out
 }
 
 // A SeqIs says what Seq of TCPFields means.
@@ -129,6 +131,8 @@ type Block struct{ Start, End uint32 }
 type UDPFields struct {
 	Ports Ports
 	Len   int // of the payload
+
+	data []byte // of one that came out
 }
 
 // ICMPFields are what an ICMP message of either version says.
