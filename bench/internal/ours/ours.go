@@ -1,21 +1,20 @@
-// Package ours makes pairs of landline hosts on a cable.
+// Package ours joins hosts of landline.
 package ours
 
 import (
 	"context"
-	"fmt"
 	"net"
 	"net/netip"
 
 	"landline"
+	"landline/bench/internal/kernel"
 	"landline/bench/internal/load"
 	"landline/link"
 )
 
-// Pair joins two hosts by a cable. With checksums it is as a wire is: each datagram is
-// summed by its sender and its receiver.
-func Pair(mtu int, checksums bool) (*load.Pair, error) {
-	a, b := link.NewCable(link.CableConfig{MTU: mtu, Checksums: checksums})
+// Cable joins two hosts.
+func Cable(c link.CableConfig) (*load.Pair, error) {
+	a, b := link.NewCable(c)
 	here, err := newHost(a, "10.9.0.1/24")
 	if err != nil {
 		return nil, err
@@ -24,26 +23,44 @@ func Pair(mtu int, checksums bool) (*load.Pair, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("landline, MTU %d", mtu)
-	if !checksums {
-		name += ", checksums left out"
+	l, err := there.Listen(context.Background(), "tcp4", "10.9.0.2:0")
+	if err != nil {
+		return nil, err
 	}
+	go load.Serve(l)
 	return &load.Pair{
-		Name: name,
+		Dial: dialer(here, l.Addr().String()),
 		UDP:  func() (net.PacketConn, net.Conn, error) { return udpPair(here, there) },
 		Ping: func() error {
 			_, err := here.Ping(context.Background(), "10.9.0.2", landline.PingConfig{})
 			return err
 		},
-		Close: func() {
-			here.Close()
-			there.Close()
-		},
 	}, nil
+}
+
+// TAP joins a host to the kernel.
+func TAP() (*load.Pair, error) {
+	tap, err := link.OpenTAP(link.TAPConfig{Name: "tap0"})
+	if err != nil {
+		return nil, err
+	}
+	h, err := newHost(tap, kernel.OwnAddr+"/24")
+	if err != nil {
+		return nil, err
+	}
+	pid, err := kernel.AddFar("tap0")
+	if err != nil {
+		return nil, err
+	}
+	return &load.Pair{Dial: dialer(h, kernel.Far), Others: []int{pid}}, nil
 }
 
 func newHost(dev link.Device, addr string) (*landline.Host, error) {
 	return landline.NewHost(dev, landline.Config{Addresses: []netip.Prefix{netip.MustParsePrefix(addr)}})
+}
+
+func dialer(h *landline.Host, to string) func() (net.Conn, error) {
+	return func() (net.Conn, error) { return h.DialContext(context.Background(), "tcp4", to) }
 }
 
 func udpPair(here, there *landline.Host) (net.PacketConn, net.Conn, error) {

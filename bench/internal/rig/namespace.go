@@ -3,26 +3,28 @@ package rig
 import (
 	"fmt"
 	"os"
-	"os/exec"
 	"os/user"
 	"path/filepath"
 	"runtime"
 	"strings"
 	"syscall"
+
+	"landline/bench/internal/kernel"
 )
 
 // enter furnishes the namespaces that the inner program of root was born into.
 // With them, processes and mounts end when it ends.
 func enter(dir string) error {
-	for _, step := range []func(string) error{mount, useShell, useCubic} {
-		if err := step(dir); err != nil {
-			return err
-		}
+	if err := mount(); err != nil {
+		return err
 	}
-	return nil
+	if err := useShell(dir); err != nil {
+		return err
+	}
+	return kernel.SetUp()
 }
 
-func mount(string) error {
+func mount() error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}
@@ -58,23 +60,6 @@ func useShell(dir string) error {
 	}
 	if err := syscall.Mount(own, "/etc/passwd", "", syscall.MS_BIND, ""); err != nil {
 		return fmt.Errorf("mounting /etc/passwd: %w", err)
-	}
-	return nil
-}
-
-// useCubic brings the namespace's loopback up with cubic as the congestion
-// control of its routes. Where the machine's default is BBR, whose pacing takes
-// four fifths of a loopback's rate from everyone, a measurement would compare
-// nothing but that; and a namespace may not change the default.
-func useCubic(string) error {
-	for _, args := range []string{
-		"link set lo up",
-		"route replace local 127.0.0.0/8 dev lo proto kernel scope host src 127.0.0.1 table local congctl cubic",
-		"route del local 127.0.0.1 dev lo table local",
-	} {
-		if out, err := exec.Command("ip", strings.Fields(args)...).CombinedOutput(); err != nil {
-			return fmt.Errorf("ip %s: %w\n%s", args, err, out)
-		}
 	}
 	return nil
 }

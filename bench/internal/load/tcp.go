@@ -1,0 +1,168 @@
+package load
+
+import (
+	"encoding/binary"
+	"errors"
+	"io"
+	"net"
+	"runtime"
+	"sync/atomic"
+	"time"
+)
+
+// Send writes to some streams for d, and counts the bytes that have arrived.
+func Send(p *Pair, streams int, d time.Duration) (Cost, error) {
+	return transfer(p, wantSink, streams, func(c net.Conn) (int64, error) {
+		buf := make([]byte, chunk)
+		for start := time.Now(); time.Since(start) < d; {
+			if _, err := c.Write(buf); err != nil {
+				return 0, err
+			}
+		}
+		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+			return 0, err
+		}
+		total := buf[:8]
+		_, err := io.ReadFull(c, total)
+		return int64(binary.BigEndian.Uint64(total)), err
+	})
+}
+
+// Receive reads from some streams for d.
+func Receive(p *Pair, streams int, d time.Duration) (Cost, error) {
+	return transfer(p, wantSource, streams, func(c net.Conn) (total int64, err error) {
+		buf := make([]byte, chunk)
+		for start := time.Now(); time.Since(start) < d; {
+			n, err := c.Read(buf)
+			total += int64(n)
+			if err != nil {
+				return total, err
+			}
+		}
+		return total, nil
+	})
+}
+
+// transfer measures what all streams move together.
+func transfer(p *Pair, want byte, streams int, move func(net.Conn) (int64, error)) (Cost, error) {
+	var conns []net.Conn
+	for range streams {
+		c, err := ask(p, want)
+		if err != nil {
+			return Cost{}, err
+		}
+		defer c.Close()
+		conns = append(conns, c)
+	}
+	m := begin(p)
+	var total atomic.Int64
+	err := together(streams, func(k int) error {
+		n, err := move(conns[k])
+		total.Add(n)
+		return err
+	})
+	return m.after(total.Load()), err
+}
+
+// together runs n goroutines.
+func together(n int, each func(k int) error) error {
+	failed := make(chan error)
+	for k := range n {
+		go func() { failed <- each(k) }()
+	}
+	var err error
+	for range n {
+		err = errors.Join(err, <-failed)
+	}
+	return err
+}
+
+// RoundTrips sends a byte to an echo on the other host and back for d, and returns how long
+// each took.
+func RoundTrips(p *Pair, d time.Duration) ([]time.Duration, Cost, error) {
+	c, err := ask(p, wantEcho)
+	if err != nil {
+		return nil, Cost{}, err
+	}
+	defer c.Close()
+	buf := make([]byte, 1)
+	if _, err := io.ReadFull(c, buf); err != nil {
+		return nil, Cost{}, err
+	}
+	return repeat(p, d, func() error {
+		if _, err := c.Write(buf); err != nil {
+			return err
+		}
+		_, err := io.ReadFull(c, buf)
+		return err
+	})
+}
+
+// Open opens n connections, so many at a time. On each a byte goes there and back, then the other host
+// closes, and then this one. So TIME-WAIT is over there.
+func Open(p *Pair, n, atOnce int) (Cost, error) {
+	var left atomic.Int64
+	left.Store(int64(n))
+	m := begin(p)
+	err := together(atOnce, func(int) error {
+		buf := make([]byte, 2)
+		for left.Add(-1) >= 0 {
+			c, err := ask(p, wantOne)
+			if err != nil {
+				return err
+			}
+			if n, err := io.ReadFull(c, buf); n != 1 || err != io.ErrUnexpectedEOF {
+				return errors.Join(errors.New("not one byte and the end"), err)
+			}
+			if err := c.Close(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return m.after(int64(n)), err
+}
+
+// rest is how long connections have been idle before their memory is measured.
+const rest = 4 * time.Second
+
+// Idle opens n connections, on each of which a byte goes there and back, and returns the bytes that each end
+// of one takes, of the heap and of the stacks of goroutines. If read is set, a goroutine at each end
+// waits in Read. Both ends have to be in this process.
+func Idle(p *Pair, n int, read bool) (float64, error) {
+	want := byte(wantHold)
+	if read {
+		want = wantEcho
+	}
+	conns := make([]net.Conn, 0, n)
+	held.conns = make([]net.Conn, 0, n)
+	buf := make([]byte, 1)
+	before := memory()
+	for range n {
+		c, err := ask(p, want)
+		if err != nil {
+			return 0, err
+		}
+		if _, err := io.ReadFull(c, buf); err != nil {
+			return 0, err
+		}
+		conns = append(conns, c)
+		if read {
+			go c.Read(make([]byte, 1))
+		}
+	}
+	time.Sleep(rest)
+	each := (memory() - before) / float64(2*n)
+	runtime.KeepAlive(conns)
+	return each, nil
+}
+
+// memory is what lives, in bytes.
+func memory() float64 {
+	for range 3 { // until pools are empty and finalizers have run
+		runtime.GC()
+	}
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return float64(m.HeapAlloc + m.StackInuse)
+}
