@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"io"
 	"log"
 	"net"
+	"net/http"
 	"net/netip"
 
 	"landline"
@@ -33,6 +35,79 @@ func Example() {
 	}
 	fmt.Printf("%d bytes from %s, ttl %d\n", r.Size, r.From, r.TTL)
 	// Output: 1000 bytes from 10.0.0.2, ttl 64
+}
+
+// A web server and its client, on two hosts on a cable: net/http takes what a Host has as it takes what package net
+// has.
+func Example_http() {
+	desk, shed := link.NewCable(link.CableConfig{})
+	addr := func(s string) []netip.Prefix { return []netip.Prefix{netip.MustParsePrefix(s)} }
+	h, err := landline.NewHost(desk, landline.Config{Addresses: addr("10.0.0.1/24")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close()
+	other, err := landline.NewHost(shed, landline.Config{Addresses: addr("10.0.0.2/24")})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer other.Close()
+
+	l, err := other.Listen(context.Background(), "tcp", ":80")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go http.Serve(l, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		host, _, _ := net.SplitHostPort(r.RemoteAddr)
+		fmt.Fprintf(w, "hello %s, you want %s", host, r.URL.Path)
+	}))
+
+	transport := &http.Transport{DialContext: h.DialContext}
+	defer transport.CloseIdleConnections()
+	client := &http.Client{Transport: transport}
+	r, err := client.Get("http://10.0.0.2/notes")
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer r.Body.Close()
+	text, err := io.ReadAll(r.Body)
+	fmt.Println(r.Status, string(text), err)
+	// Output: 200 OK hello 10.0.0.1, you want /notes <nil>
+}
+
+// A service that answers in capitals. A stream has no borders: each end reads until the other has sent all.
+func ExampleHost_Listen() {
+	ctx := context.Background()
+	h, err := landline.NewHost(nil, landline.Config{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer h.Close() // closes the sockets too
+
+	l, err := h.Listen(ctx, "tcp", ":7")
+	if err != nil {
+		log.Fatal(err)
+	}
+	go func() {
+		c, err := l.Accept()
+		if err != nil {
+			return
+		}
+		defer c.Close()
+		text, _ := io.ReadAll(c)
+		c.Write(bytes.ToUpper(text))
+	}()
+
+	c, err := h.DialContext(ctx, "tcp", "localhost:echo")
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprint(c, "hello, ")
+	fmt.Fprint(c, "world")
+	c.(*landline.TCPConn).CloseWrite()
+	text, err := io.ReadAll(c)
+	fmt.Println(c.RemoteAddr(), string(text), err)
+	// Output: 127.0.0.1:7 HELLO, WORLD <nil>
 }
 
 // A service that answers what it gets. Without a device, a host still has its loopback.

@@ -1,8 +1,15 @@
 // Package tcp is the transport that keeps what it sent until it is acknowledged: the
 // Transmission Control Protocol, RFC 9293.
 //
-// What is here today is the core, and nothing that a program could call: connections
-// with their states, and no sockets, listeners, ports or locks around them.
+// A Layer is the TCP of one host. It sits on an ip.Stack and makes Listeners and Conns, whose
+// errors are plain; package landline gives them the shapes of package net.
+//
+//	l := tcp.New(stack, tcp.Config{})
+//	o, err := l.Listen(tcp.ListenConfig{Local: netip.MustParseAddrPort("0.0.0.0:80")})
+//	c, err := l.Dial(ctx, tcp.DialConfig{Remote: netip.MustParseAddrPort("10.0.0.2:80")})
+//
+// It has two halves. The core knows the protocol and nothing else; the shell around it knows locks, timers,
+// goroutines and the network.
 //
 // # The core
 //
@@ -22,7 +29,31 @@
 //
 // Files follow the sections of the RFC: the steps that a segment goes through are in
 // arrive.go, open.go (the handshake), acked.go, text.go and close.go; windows are in
-// window.go, and so on. A sentence of an RFC is quoted where it is obeyed.
+// window.go, what is sent in output.go, timers in timer.go and rto.go, what was lost in loss.go, rack.go and
+// tail.go, how fast to send in congestion.go and its neighbors. A sentence of an RFC is quoted where it is obeyed.
+//
+// # The shell
+//
+// A segment comes in with the goroutine that read it from the device, and that goroutine does all there is to do:
+//
+//	Layer.receive    checks it and makes a segment of it         receive.go
+//	shard.lookup     finds the Conn of its two ends              table.go
+//	Conn.mu          is taken; segments in a row share that
+//	tcb.arrive       takes it
+//	tcb.output       says what is to be sent now
+//	Conn.sendLocked  sends that, and lets go of the lock for it  conn_send.go
+//	Conn.wakeLocked  wakes Read, Write or Dial                   conn.go
+//
+// A Read, a Write, a Close and a timer do the same from the lock on. One goroutine sends for a connection at a time, so that segments
+// leave in the order in which they were made; what others cause meanwhile goes with it. Nobody holds a lock
+// while sending, and nobody waits for a device: a batch for which that has no room is parked with its connection until the
+// device says that it has. Payload is sent from the ring where it lies (hold in acked.go).
+//
+// What strangers can make a host keep is small: a SYN is a record until its handshake is over (syn.go), and a cookie
+// if there are too many (cookie.go); TIME-WAIT is another record (timewait.go, table.go); all buffers count
+// against one budget (memory.go).
+//
+// For gateways there is an AnyListener, which takes connections to the addresses of others (any.go).
 //
 // # Standards
 //
