@@ -20,7 +20,7 @@ func (c *Conn) Close() error {
 	if c.linger == 0 {
 		c.t.abort()
 	} else {
-		c.t.closeBoth(c.t.cfg.at(now))
+		c.t.closeBoth(c.t.tick(now))
 	}
 	c.limits.close()
 	c.unlock(now)

@@ -11,7 +11,7 @@ import (
 // than there is room for; only then are the timers right. list belongs to the
 // caller and may be used again, and so may its payloads: see outgoing.
 func (t *tcb) output(now time.Time, list []outgoing) int {
-	at := t.cfg.at(now)
+	at := t.tick(now)
 	n := 0
 	for n < len(list) && t.emit(at, &list[n]) {
 		n++

@@ -22,6 +22,18 @@ func TestTimestampsAreInEverySegment(t *testing.T) {
 	d.ended(errReset, "but not a reset")
 }
 
+// Goroutines that wait for a connection's lock have looked at the clock before, and get it in any order.
+func TestTimestampsDoNotGoBack(t *testing.T) {
+	d := stamped(t)
+	d.wait(20 * time.Millisecond)
+	d.write(10)
+	d.out("P. seq 1 ack 1 len 10 ts 60020 1000", "of the one who came first")
+	d.now = d.now.Add(-15 * time.Millisecond)
+	d.in(". seq 1 ack 11 ts 1001 60020")
+	d.write(10)
+	d.out("P. seq 11 ack 1 len 10 ts 60020 1001", "the peer would drop what is older than what it has had (Section 5.3)")
+}
+
 // RFC 7323, Section 5.3.
 func TestOldDuplicatesAreDroppedByTheirTimestamp(t *testing.T) {
 	d := stamped(t)

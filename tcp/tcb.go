@@ -30,6 +30,7 @@ type tcb struct {
 	retransmit instant // when the timer for what kind says ends
 	ackAt      instant // when a delayed acknowledgment must go
 	lingerAt   instant // when FIN-WAIT-2 without a reader, or TIME-WAIT, ends
+	clock      instant // the latest time that it was told: see tick
 	heard      instant // when something of this connection last came in
 	moved      instant // when the peer last took something, or something to take was sent
 	challenged instant // when a challenge was last sent
@@ -150,10 +151,18 @@ func (t *tcb) end(err error) {
 	t.ackNow, t.synDue, t.probeDue, t.tailDue, t.keepDue = false, false, false, false, false
 }
 
+// tick takes note of the time, which does not go back in a connection. Who has looked at the clock and then waits for
+// the lock comes with an earlier time than who overtook him; and the peer drops what has an older timestamp than
+// what it has had already (RFC 7323, Section 5.3).
+func (t *tcb) tick(now time.Time) instant {
+	t.clock = max(t.clock, t.cfg.at(now))
+	return t.clock
+}
+
 // arrive handles a segment that came in now. It changes s, and reads its data before
 // it returns.
 func (t *tcb) arrive(now time.Time, s *segment) {
-	at := t.cfg.at(now)
+	at := t.tick(now)
 	switch t.state {
 	case closed:
 		// The shell answers: answerClosed.

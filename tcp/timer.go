@@ -73,7 +73,7 @@ func (t *tcb) next() instant {
 
 // expire does what is due by now.
 func (t *tcb) expire(now time.Time) {
-	at := t.cfg.at(now)
+	at := t.tick(now)
 	if t.ackAt.due(at) {
 		t.ackAt, t.ackNow = 0, true
 	}
