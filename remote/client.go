@@ -39,9 +39,11 @@ type clientCall struct {
 	id             int64
 	stdin          *sendStream
 	stdout, stderr *recvStream
-	exit           chan message // gets one, unless the connection ends first
-	failed         chan error   // gets the error of what stdin is read from
-	inputErr       error        // that error, once await has seen it
+	started        chan struct{} // closed when the server has said so, and how
+	how            message       // then, its started
+	exit           chan message  // gets one, unless the connection ends first
+	failed         chan error    // gets the error of what stdin is read from
+	inputErr       error         // that error, once await has seen it
 }
 
 // NewClient begins a conversation on nc, over which the client speaks as
@@ -146,9 +148,26 @@ func (cl *Client) handle(m *message, _ io.Reader) error {
 	case call == nil:
 		return breach("%s for call %d, which is not open", m.kind, m.call)
 	case m.kind == kindStarted:
-		return nil
+		return call.begin(m)
 	}
 	return cl.exited(call, m)
+}
+
+// begin takes a started: where the call's streams begin.
+func (call *clientCall) begin(m *message) error {
+	for _, s := range []*recvStream{call.stdout, call.stderr} {
+		if s == nil {
+			continue
+		}
+		if err := s.begin(m.begin[s.fd]); err != nil {
+			return err
+		}
+	}
+	if call.how.kind == "" {
+		call.how = *m
+		close(call.started)
+	}
+	return nil
 }
 
 // exited ends a call. What has come of its output stays readable. An exit that is
@@ -182,7 +201,7 @@ func (cl *Client) openCall(build func(*frame.Builder), body []byte, hasStdin, ha
 	cl.opening.Lock()
 	defer cl.opening.Unlock()
 	cl.last++
-	call := &clientCall{id: cl.last, exit: make(chan message, 1), failed: make(chan error, 1)}
+	call := &clientCall{id: cl.last, started: make(chan struct{}), exit: make(chan message, 1), failed: make(chan error, 1)}
 	var s streams
 	call.stdout = cl.c.newRecvStream(call.id, 1)
 	s.in[1] = call.stdout

@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/base64"
@@ -24,6 +25,7 @@ const (
 	Cancelled = "cancelled" // by the server, because it was asked to or shuts down
 	Refused   = "refused"   // it was never started; Code and Error say why
 	Lost      = "lost"      // nobody knows: no exit came; Error says why
+	Running   = "running"   // not at all yet: it was left running
 )
 
 // A Command is what to run.
@@ -53,6 +55,10 @@ type Command struct {
 	// Job is the id that the server knows the command by: 1 to 64 letters, digits,
 	// '.', '_' and '-'. One id starts one command, ever. If empty, a new one.
 	Job string
+	// Linger is how long the server keeps the command running after the connection
+	// broke, for a client to come back: see [Lasting]. If zero, it ends the command
+	// at once.
+	Linger time.Duration
 	// Signals are sent to the command's process group: names without SIG, or
 	// numbers. It may be nil.
 	Signals <-chan string
@@ -66,6 +72,7 @@ type Result struct {
 	Signal                   string // without SIG, if a signal ended it
 	SignalNumber             int
 	StdoutBytes, StderrBytes int64 // that arrived here
+	StdoutGap, StderrGap     int64 // bytes before these that were asked for and not kept there any more
 	Held                     bool  // something it started kept an output open
 	Duration                 time.Duration
 	Error                    string // for people; as it came, so escape it for a terminal
@@ -86,46 +93,146 @@ func (cl *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 	if cmd.Job == "" {
 		cmd.Job = NewJobID()
 	}
-	if err := cmd.check(); err != nil {
-		return Result{Job: cmd.Job, Reason: Refused, Code: 125, Error: err.Error()}, nil
+	body, refused := cmd.prepare(ctx)
+	if refused != nil {
+		return *refused, nil
 	}
-	if ctx.Err() != nil {
-		return Result{Job: cmd.Job, Reason: Cancelled, Error: context.Cause(ctx).Error()}, nil
-	}
-	body, err := cmd.body()
-	if err != nil {
-		return Result{Job: cmd.Job, Reason: Refused, Code: 126, Error: err.Error()}, nil
-	}
-	call, err := cl.openCall(cmd.header, body, cmd.Stdin != nil, true)
-	if err != nil {
+	if err := cl.keeps(ctx, &cmd); err != nil {
 		return lost(cmd.Job, err)
+	}
+	e := errand{Command: cmd}
+	if cmd.Stdin != nil {
+		e.feed = func(call *clientCall) { send(call, cmd.Stdin) }
+	}
+	r, err := cl.carry(ctx, &e, cmd.header, body)
+	if err == nil && cmd.Linger > 0 {
+		err = cl.Acknowledge(r.Job)
+	}
+	return r, err
+}
+
+// An errand is what a client wants of a command, over one call or several.
+type errand struct {
+	Command
+	view    bool              // the command is not this client's own: it only looks on
+	feed    func(*clientCall) // gives the call its standard input; nil if there is none
+	started bool              // the server has said so
+	at      [2]int64          // how far the outputs have come
+	gap     [2]int64          // bytes of them that were gone before they were asked for
+	broken  [2]error          // of Stdout and Stderr
+	onGap   func(fd int, from, to int64)
+}
+
+// carry opens a call for an errand and sees it to its end, or to its connection's.
+func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Builder), body []byte) (Result, error) {
+	call, err := cl.openCall(header, body, e.feed != nil, true)
+	if err != nil {
+		return lost(e.Job, err)
 	}
 	defer cl.forget(call)
+	outs := [2]*recvStream{call.stdout, call.stderr}
 	var copies sync.WaitGroup
-	var outErr, errErr error
-	copies.Go(func() { outErr = receive(call.stdout, cmd.Stdout) })
-	copies.Go(func() { errErr = receive(call.stderr, cmd.Stderr) })
-	if cmd.Stdin != nil {
-		go send(call, cmd.Stdin)
+	for i, w := range []io.Writer{e.Stdout, e.Stderr} {
+		if e.Linger > 0 && !e.view {
+			outs[i].confirms()
+		}
+		copies.Go(func() {
+			if e.broken[i] != nil {
+				outs[i].abandon()
+			} else {
+				e.broken[i] = receive(outs[i], e.told(outs[i], w))
+			}
+		})
 	}
-	m, err := cl.await(ctx, call, &cmd)
+	if e.feed != nil {
+		go e.feed(call)
+	}
+	m, err := cl.await(ctx, call, &e.Command)
 	copies.Wait()
+	e.account(call)
 	if err != nil {
-		return lost(cmd.Job, err)
+		return lost(e.Job, err)
 	}
+	return e.result(call, &m)
+}
+
+// told makes w an output's writer that first tells of a gap before it. A farther
+// offset than the output has is none.
+func (e *errand) told(s *recvStream, w io.Writer) io.Writer {
+	if e.onGap == nil || w == nil {
+		return w
+	}
+	return &gapTeller{w: w, e: e, s: s, asked: e.at[s.fd-1]}
+}
+
+type gapTeller struct {
+	w     io.Writer
+	e     *errand
+	s     *recvStream
+	asked int64
+	done  bool
+}
+
+func (g *gapTeller) Write(p []byte) (int, error) {
+	if !g.done && g.s.origin > g.asked {
+		g.e.onGap(g.s.fd, g.asked, g.s.origin)
+	}
+	g.done = true
+	return g.w.Write(p)
+}
+
+// account notes how far the call has brought the errand.
+func (e *errand) account(call *clientCall) {
+	select {
+	case <-call.started:
+		e.started = true
+	default:
+	}
+	for i, s := range []*recvStream{call.stdout, call.stderr} {
+		e.gap[i] += max(s.origin-e.at[i], 0)
+		e.at[i] = s.position()
+	}
+}
+
+// result is what an exit says.
+func (e *errand) result(call *clientCall, m *message) (Result, error) {
 	r := Result{
-		Job: cmd.Job, Reason: m.reason, Code: m.code, Signal: m.signal, SignalNumber: m.signalNo,
-		StdoutBytes: call.stdout.arrived, StderrBytes: call.stderr.arrived,
+		Job: e.Job, Reason: m.reason, Code: m.code, Signal: m.signal, SignalNumber: m.signalNo,
+		StdoutBytes: call.stdout.arrived, StderrBytes: call.stderr.arrived, StdoutGap: e.gap[0], StderrGap: e.gap[1],
 		Held: m.held, Duration: milliseconds(m.duration), Error: m.err,
 	}
-	if r.StdoutBytes != m.stdoutBytes || r.StderrBytes != m.stderrBytes {
-		return lost(cmd.Job, ErrTruncated)
+	switch {
+	case r.Reason == Lost:
+		r.Error = cmp.Or(r.Error, "nobody saw its end")
+		return r, &unseenError{r.Error}
+	case r.StdoutBytes != m.stdoutBytes || r.StderrBytes != m.stderrBytes:
+		return lost(e.Job, ErrTruncated)
 	}
-	return r, errors.Join(call.inputErr, outErr, errErr)
+	return r, errors.Join(call.inputErr, e.broken[0], e.broken[1])
 }
+
+// An unseenError is why a server does not know how a job ended either.
+type unseenError struct{ why string }
+
+func (e *unseenError) Error() string { return e.why }
 
 func lost(job string, err error) (Result, error) {
 	return Result{Job: job, Reason: Lost, Error: err.Error()}, err
+}
+
+// prepare makes the body of the command's run, or says why it is not to be sent.
+func (cmd *Command) prepare(ctx context.Context) ([]byte, *Result) {
+	if err := cmd.check(); err != nil {
+		return nil, &Result{Job: cmd.Job, Reason: Refused, Code: 125, Error: err.Error()}
+	}
+	if ctx.Err() != nil {
+		return nil, &Result{Job: cmd.Job, Reason: Cancelled, Error: context.Cause(ctx).Error()}
+	}
+	body, err := cmd.body()
+	if err != nil {
+		return nil, &Result{Job: cmd.Job, Reason: Refused, Code: 126, Error: err.Error()}
+	}
+	return body, nil
 }
 
 // check says what the server would take for a breach.
@@ -180,6 +287,9 @@ func (cmd *Command) header(h *frame.Builder) {
 	}
 	if cmd.KillAfter > 0 {
 		h.Int("kill_after_ms", max(cmd.KillAfter.Milliseconds(), 1))
+	}
+	if cmd.Linger > 0 {
+		h.Int("linger_ms", max(cmd.Linger.Milliseconds(), 1))
 	}
 }
 

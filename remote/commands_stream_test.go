@@ -364,7 +364,7 @@ func TestPauseOfTheServerLosesNoOutput(t *testing.T) {
 	w.Write(make([]byte, 60_000))
 	w.Close()
 	f.SetReadDeadline(time.Unix(1, 0))
-	r := &running{call: &serverCall{start: time.Now().Add(-time.Hour)}}
+	r := &running{start: time.Now().Add(-time.Hour)}
 	r.ended.Store(true)
 	s := newConn(nil).newSendStream(1, 1)
 	r.drain(f, s)

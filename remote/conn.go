@@ -180,6 +180,12 @@ func (c *conn) post(h *frame.Builder, body []byte) error {
 	return err
 }
 
+// taken tells the sender of a stream what it need not keep.
+func (c *conn) taken(call int64, fd int, offset int64) {
+	var h frame.Builder
+	_ = c.post(h.Str("kind", kindTaken).Int("call", call).Int("fd", int64(fd)).Int("offset", offset), nil)
+}
+
 var errFlood = errors.New("the other side asks and does not read the answers")
 
 // request queues a message that opens a call. What a caller here wants to send is
@@ -325,7 +331,7 @@ func (c *conn) dispatch(m *message) error {
 		return &GoodbyeError{Reason: m.reason, Text: m.err}
 	case kindHello:
 		return breach("a second hello")
-	case kindData, kindEnd, kindCredit, kindStop:
+	case kindData, kindEnd, kindCredit, kindStop, kindTaken:
 		return c.dispatchStream(m)
 	}
 	return c.receive(m, c.frames)
@@ -342,7 +348,8 @@ func (c *conn) dispatchStream(m *message) error {
 		return breach("%s for call %d, which is not open", m.kind, m.call)
 	}
 	in, out := s.in[m.fd], s.out[m.fd]
-	if (m.kind == kindData || m.kind == kindEnd) && in == nil || (m.kind == kindCredit || m.kind == kindStop) && out == nil {
+	incoming := m.kind == kindData || m.kind == kindEnd
+	if incoming && in == nil || !incoming && out == nil {
 		return breach("%s for fd %d of call %d, which does not flow that way", m.kind, m.fd, m.call)
 	}
 	switch m.kind {
@@ -354,6 +361,8 @@ func (c *conn) dispatchStream(m *message) error {
 		out.credit(m.limit)
 	case kindStop:
 		out.stopped()
+	case kindTaken:
+		return out.taken(m.offset)
 	}
 	return nil
 }

@@ -16,6 +16,8 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	KeepJob()
+	os.Setenv("GORACE", "atexit_sleep_ms=0") // or each keeper takes a second longer to end
 	// Commands inherit what is ignored here, and nohup ignores a hang-up.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.signal_recv"), goleak.IgnoreTopFunction("os/signal.loop"))
@@ -32,7 +34,12 @@ type line struct {
 func newLine(t testing.TB) *line {
 	t.Helper()
 	home := t.TempDir()
-	l := &line{server: &Server{Home: home, Software: "test"}, home: home}
+	return newLineTo(t, &Server{Home: home, Software: "test"})
+}
+
+func newLineTo(t testing.TB, s *Server) *line {
+	t.Helper()
+	l := &line{server: s, home: s.Home}
 	if testing.Verbose() {
 		l.server.Log = slog.New(slog.NewTextHandler(os.Stderr, nil))
 	}

@@ -18,10 +18,13 @@ const (
 	kindEnd    = "end"
 	kindCredit = "credit"
 	kindStop   = "stop"
+	kindTaken  = "taken"
 
 	kindArgs   = "args"
 	kindRun    = "run"
 	kindAttach = "attach"
+	kindJobs   = "jobs"
+	kindAck    = "ack"
 	kindGet    = "get"
 	kindPut    = "put"
 	kindSignal = "signal"
@@ -71,6 +74,11 @@ type message struct {
 	stdin       bool
 	timeout     int64 // milliseconds
 	killAfter   int64 // milliseconds
+	linger      int64 // milliseconds
+	detach      bool
+	own         bool
+	cancel      bool
+	begin       [3]int64 // stdin_offset, stdout_offset, stderr_offset
 	signal      string
 	pid         int64
 	paths       int
@@ -120,9 +128,12 @@ var rules = map[string]*rule{
 	kindEnd:     {kindEnd, hasCall | hasFD | hasOffset, false},
 	kindCredit:  {kindCredit, hasCall | hasFD | hasLimit, false},
 	kindStop:    {kindStop, hasCall | hasFD, false},
+	kindTaken:   {kindTaken, hasCall | hasFD | hasOffset, false},
 	kindArgs:    {kindArgs, hasCall, true},
 	kindRun:     {kindRun, hasCall | hasJob | hasArgs, true},
 	kindAttach:  {kindAttach, hasCall | hasJob, false},
+	kindJobs:    {kindJobs, hasCall, false},
+	kindAck:     {kindAck, hasJob, false},
 	kindGet:     {kindGet, hasCall | hasPaths, true},
 	kindPut:     {kindPut, hasCall, true},
 	kindSignal:  {kindSignal, hasCall | hasSignal, false},
@@ -157,7 +168,7 @@ func (m *message) parse(h frame.Header, body int) error {
 
 // checkExit sees to it that nobody takes a code that is not there for 0.
 func (m *message) checkExit() error {
-	need := map[string]member{Exited: hasCode, Refused: hasCode, Signalled: hasSignalNo, TimedOut: 0, Cancelled: 0}
+	need := map[string]member{Exited: hasCode, Refused: hasCode, Signalled: hasSignalNo, TimedOut: 0, Cancelled: 0, Lost: 0}
 	bit, ok := need[m.reason]
 	switch {
 	case !ok:
@@ -229,6 +240,20 @@ func (m *message) setCall(name string, v frame.Value) (err error) {
 		m.timeout, err = v.Int(1, maxInt)
 	case "kill_after_ms":
 		m.killAfter, err = v.Int(1, maxInt)
+	case "linger_ms":
+		m.linger, err = v.Int(1, maxInt)
+	case "detach":
+		m.detach, err = v.Bool()
+	case "own":
+		m.own, err = v.Bool()
+	case "cancel":
+		m.cancel, err = v.Bool()
+	case "stdin_offset":
+		m.begin[0], err = v.Int(0, maxInt)
+	case "stdout_offset":
+		m.begin[1], err = v.Int(0, maxInt)
+	case "stderr_offset":
+		m.begin[2], err = v.Int(0, maxInt)
 	case "signal":
 		m.has |= hasSignal
 		m.signal, err = v.Text(maxSignal)

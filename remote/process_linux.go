@@ -26,6 +26,9 @@ func (p *process) start() error {
 	return nil
 }
 
+// endWithParent has the command killed when the thread ends that starts it.
+func (p *process) endWithParent() { p.cmd.SysProcAttr.Pdeathsig = unix.SIGKILL }
+
 func (p *process) poll(pidfd *os.File) {
 	defer close(p.ended)
 	defer pidfd.Close()

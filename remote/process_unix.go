@@ -22,6 +22,7 @@ type processSpec struct {
 	env   []string // added to this process's own
 	dir   string
 	stdin bool
+	kept  bool // by a keeper: it leads a session, and ends with who started it
 }
 
 // A startError says why a command could not be started.
@@ -53,7 +54,10 @@ func startProcess(spec *processSpec) (*process, error) {
 		return nil, err
 	}
 	p := &process{ended: make(chan struct{})}
-	p.cmd = &exec.Cmd{Path: path, Args: spec.args, Env: env, Dir: spec.dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: true}}
+	p.cmd = &exec.Cmd{Path: path, Args: spec.args, Env: env, Dir: spec.dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: !spec.kept, Setsid: spec.kept}}
+	if spec.kept {
+		p.endWithParent()
+	}
 	theirs, err := p.pipes(spec.stdin)
 	defer closeAll(theirs)
 	if err == nil {

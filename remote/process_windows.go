@@ -13,6 +13,7 @@ type processSpec struct {
 	env   []string
 	dir   string
 	stdin bool
+	kept  bool
 }
 
 type startError struct {

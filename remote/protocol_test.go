@@ -261,7 +261,7 @@ func TestClientReportsBreachesAsLost(t *testing.T) {
 		{"exit of another call", append(ends[:2:2], sent{`{"kind":"exit","call":2,"reason":"exited","code":0}`, ""}), "not open"},
 		{"code 256", append(ends[:2:2], sent{`{"kind":"exit","call":1,"reason":"exited","code":256}`, ""}), "code"},
 		{"unknown reason", append(ends[:2:2], sent{`{"kind":"exit","call":1,"reason":"vanished","code":0}`, ""}), "reason"},
-		{"reason that only clients give", append(ends[:2:2], sent{`{"kind":"exit","call":1,"reason":"lost","code":0}`, ""}), "reason"},
+		{"lost there, too", append(ends[:2:2], sent{`{"kind":"exit","call":1,"reason":"lost","code":0}`, ""}), "nobody saw its end"},
 		{"exited without a code", append(ends[:2:2], sent{`{"kind":"exit","call":1,"reason":"exited"}`, ""}), "code"},
 		{"signalled without a signal", append(ends[:2:2], sent{`{"kind":"exit","call":1,"reason":"signalled"}`, ""}), "signal"},
 		{"totals that are more", append(ends[:2:2], sent{`{"kind":"exit","call":1,"reason":"exited","code":0,"stdout_bytes":1}`, ""}), "not whole"},

@@ -45,12 +45,18 @@ type Server struct {
 	// Home is where commands and relative paths begin. If empty, the home
 	// directory of the user that this process runs as.
 	Home string
+	// State is the folder in which jobs are kept that outlive their connection; it is
+	// made when the first one comes. Its path is absolute. The program must call
+	// [KeepJob] first. If empty, there are no such jobs.
+	State string
 	// Software is what the server calls itself in its hello.
 	Software string
 	// Log tells of connections and calls. If nil, nothing is logged.
 	Log *slog.Logger
 
 	jobs       jobTable
+	adopt      sync.Once        // of the jobs that an earlier server left running
+	keeper     *keeper          // if not nil, this is a job's keeper and serves its job alone
 	unfinished identity.Limiter // connections whose hello has not come
 }
 
@@ -62,6 +68,10 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 	defer stop()
 	var wg sync.WaitGroup
 	defer wg.Wait()
+	tending, cancel := context.WithCancel(ctx)
+	defer cancel()
+	s.adopt.Do(s.adoptJobs)
+	wg.Go(func() { s.tend(tending) })
 	for {
 		raw, err := ln.Accept()
 		if ctx.Err() != nil {
@@ -218,6 +228,13 @@ func (t *jobTable) rememberLocked(id string) {
 	}
 	t.known[id] = true
 	t.order = append(t.order, id)
+}
+
+// adopt counts in a job that an earlier server has started.
+func (t *jobTable) adopt() {
+	t.mu.Lock()
+	t.running++
+	t.mu.Unlock()
 }
 
 func (t *jobTable) end() {

@@ -90,7 +90,10 @@ func (c *serverConn) greet(by time.Time) error {
 
 func (c *serverConn) sayHello() error {
 	var b frame.Builder
-	b.Str("kind", kindHello).Int("version", version).Str("software", plain(c.s.Software, 128)).Strs("features", nil)
+	b.Str("kind", kindHello).Int("version", version).Str("software", plain(c.s.Software, 128))
+	if c.s.State != "" || c.s.keeper != nil {
+		b.Strs("features", []string{featureJobs})
+	}
 	if name, err := os.Hostname(); err == nil {
 		b.Str("host", plain(name, 255))
 	}
@@ -111,8 +114,11 @@ func (c *serverConn) handle(m *message, body io.Reader) error {
 	switch m.kind {
 	case kindArgs:
 		return c.takePart(m, body)
-	case kindRun, kindAttach, kindGet, kindPut:
+	case kindRun, kindAttach, kindJobs, kindGet, kindPut:
 		return c.openCall(m, body)
+	case kindAck:
+		c.s.acknowledge(c.guest, m.job)
+		return nil
 	case kindSignal, kindCancel:
 		return c.steer(m)
 	}
@@ -195,7 +201,7 @@ func (c *serverConn) newCall(m *message) *serverCall {
 		call.stderr = c.newSendStream(m.call, 2)
 		s.out[2] = call.stderr
 	}
-	if m.kind == kindRun && m.stdin || m.kind == kindGet || m.kind == kindPut {
+	if m.stdin && (m.kind == kindRun || m.kind == kindAttach && m.own) || m.kind == kindGet || m.kind == kindPut {
 		call.stdin = c.newRecvStream(m.call, 0)
 		s.in[0] = call.stdin
 	}
@@ -249,22 +255,32 @@ func (c *serverConn) steer(m *message) error {
 func (call *serverCall) serve(m *message, list []string) {
 	log := call.c.s.logger().With("who", call.c.guest.Name, "call", m.kind)
 	var e ending
-	switch m.kind {
-	case kindRun:
+	switch {
+	case call.c.s.keeper != nil:
+		e = call.c.s.keeper.serve(call, m)
+	case m.kind == kindRun:
 		log = log.With("job", m.job)
 		e = call.run(m, list)
-	case kindGet:
+	case m.kind == kindAttach:
+		log = log.With("job", m.job)
+		e = call.attach(m, nil)
+	case m.kind == kindJobs:
+		e = call.listJobs()
+	case m.kind == kindGet:
 		e = call.get(m, list)
-	case kindPut:
+	case m.kind == kindPut:
 		e = call.put(m, list)
-	default:
-		e = refusal(125, "this server cannot attach to jobs")
 	}
-	call.exit(&e)
+	if e.reason == "" {
+		call.vanish()
+	} else {
+		call.exit(&e)
+	}
 	log.Info("ended", "reason", e.reason, "code", e.code, "signal", e.signal, "err", e.err, "took", time.Since(call.start).Round(time.Microsecond))
 }
 
-// An ending is how a call ended, as exit tells it.
+// An ending is how a call ended, as exit tells it. The zero value is a call that ends
+// without one, as its connection does.
 type ending struct {
 	reason   string
 	code     int
@@ -272,6 +288,7 @@ type ending struct {
 	signalNo int
 	held     bool
 	err      string
+	took     time.Duration // of a job; if zero, as long as the call
 }
 
 func refusal(code int, why string) ending {
@@ -296,23 +313,46 @@ func (call *serverCall) exit(e *ending) {
 			total[i] = s.wait()
 		}
 	}
-	var h frame.Builder
-	h.Str("kind", kindExit).Int("call", call.id).Str("reason", e.reason).Int("code", int64(e.code))
-	if e.signalNo != 0 {
-		h.Str("signal", e.signal).Int("signal_number", int64(e.signalNo))
+	if e.took == 0 {
+		e.took = time.Since(call.start)
 	}
-	h.Int("stdout_bytes", total[0]).Int("stderr_bytes", total[1]).Bool("held", e.held)
-	h.Int("duration_ms", time.Since(call.start).Milliseconds())
-	if e.err != "" {
-		h.Str("error", plain(e.err, maxText))
-	}
+	h := e.header(call.id, total)
+	call.vanish()
+	// If the connection is gone, so is who would read this.
+	_ = call.c.post(h, nil)
+}
+
+// vanish forgets the call. Without an exit, it is the end of its connection that
+// tells the client.
+func (call *serverCall) vanish() {
 	c := call.c
 	c.drop(call.id)
 	c.callsMu.Lock()
 	delete(c.open, call.id)
 	c.callsMu.Unlock()
-	// If the connection is gone, so is who would read this.
-	_ = c.post(&h, nil)
+}
+
+// header is the exit message of a call whose streams had so many bytes.
+func (e *ending) header(call int64, total [2]int64) *frame.Builder {
+	h := new(frame.Builder)
+	h.Str("kind", kindExit).Int("call", call).Str("reason", e.reason).Int("code", int64(e.code))
+	if e.signalNo != 0 {
+		h.Str("signal", e.signal).Int("signal_number", int64(e.signalNo))
+	}
+	h.Int("stdout_bytes", total[0]).Int("stderr_bytes", total[1]).Bool("held", e.held)
+	h.Int("duration_ms", e.took.Milliseconds())
+	if e.err != "" {
+		h.Str("error", plain(e.err, maxText))
+	}
+	return h
+}
+
+// ending is what an exit message says.
+func (m *message) ending() ending {
+	return ending{
+		reason: m.reason, code: m.code, signal: m.signal, signalNo: m.signalNo,
+		held: m.held, err: m.err, took: max(milliseconds(m.duration), 1),
+	}
 }
 
 // shutDown ends every call, and the connection once they have ended.

@@ -4,25 +4,9 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"io"
-	"os"
 	"strings"
-	"sync"
-	"sync/atomic"
-	"time"
 
 	"landline/frame"
-)
-
-const (
-	// DefaultKillAfter is how long a command that was asked to end has until it is
-	// killed.
-	DefaultKillAfter = 5 * time.Second
-	// shutdownKill is the most that a command has when the server ends.
-	shutdownKill = 3 * time.Second
-	// heldAfter is how long an output may stay open and silent after its program
-	// has ended.
-	heldAfter = time.Second
 )
 
 // run carries out one command.
@@ -30,6 +14,12 @@ func (call *serverCall) run(m *message, list []string) ending {
 	c := call.c
 	if len(list) < m.args || m.shell && m.args != 1 {
 		return refusal(125, "the arguments do not match their number")
+	}
+	switch st, ok := c.s.store(); {
+	case ok && st.has(m.job):
+		return call.attach(m, nil)
+	case m.detach || m.linger > 0:
+		return call.keep(m, list)
 	}
 	spec := c.spec(m, list)
 	if err := c.s.jobs.start(m.job, cmp.Or(c.s.MaxJobs, defaultMaxJobs)); err != nil {
@@ -41,22 +31,28 @@ func (call *serverCall) run(m *message, list []string) ending {
 	}
 	p, err := startProcess(&spec)
 	if err != nil {
-		code := 125
-		if r, ok := errors.AsType[*startError](err); ok {
-			code = r.code
-		}
-		return refusal(code, err.Error())
+		return startRefusal(err)
 	}
 	var h frame.Builder
 	_ = c.post(h.Str("kind", kindStarted).Int("call", call.id).Str("job", m.job).Int("pid", int64(p.pid())), nil)
-	r := running{call: call, p: p, killAfter: DefaultKillAfter}
-	if m.killAfter != 0 {
-		r.killAfter = milliseconds(m.killAfter)
+	r := running{
+		p: p, start: call.start, ctx: call.ctx, down: c.down, signals: call.signals,
+		stdout: call.stdout, stderr: call.stderr,
 	}
-	if m.timeout != 0 {
-		r.timeout = milliseconds(m.timeout)
+	if call.stdin != nil {
+		r.stdin = call.stdin
 	}
+	r.limits(m)
 	return r.wait()
+}
+
+// startRefusal is how a call ends whose command could not be started.
+func startRefusal(err error) ending {
+	code := 125
+	if r, ok := errors.AsType[*startError](err); ok {
+		code = r.code
+	}
+	return refusal(code, err.Error())
 }
 
 // spec is what to start for a run. A guest who may run one command alone has no say
@@ -76,206 +72,3 @@ func (c *serverConn) spec(m *message, list []string) processSpec {
 	}
 	return processSpec{args: args, env: env, dir: c.s.resolve(m.dir), stdin: m.stdin}
 }
-
-// milliseconds converts, and keeps what no timer can hold at the most one can.
-func milliseconds(n int64) time.Duration {
-	const most = int64(1<<63-1) / int64(time.Millisecond)
-	return time.Duration(min(n, most)) * time.Millisecond
-}
-
-// A running is a command between its start and its exit.
-type running struct {
-	call      *serverCall
-	p         *process
-	timeout   time.Duration // 0 means none
-	killAfter time.Duration
-
-	lastByte atomic.Int64 // nanoseconds since the call's start
-	ended    atomic.Bool  // the program has; its outputs may still be open
-	giveUp   atomic.Bool  // do not wait for the outputs any more
-	held     atomic.Bool
-}
-
-var errTimeout = errors.New("its time ran out")
-
-// wait carries the command's streams until it has ended and all its output is
-// taken, and returns how it ended.
-func (r *running) wait() ending {
-	var copies, feed sync.WaitGroup
-	copies.Go(func() { r.drain(r.p.stdout, r.call.stdout) })
-	copies.Go(func() { r.drain(r.p.stderr, r.call.stderr) })
-	if r.p.stdin != nil {
-		feed.Go(r.feed)
-	}
-	drained := make(chan struct{})
-	go func() {
-		copies.Wait()
-		close(drained)
-	}()
-	why := r.steer(drained)
-	if why != nil {
-		r.p.kill() // what is left of its group
-	}
-	if r.p.stdin != nil {
-		r.p.stdin.Close()
-		r.call.stdin.abandon()
-	}
-	feed.Wait()
-	e := r.p.reap()
-	e.held = r.held.Load()
-	switch {
-	case errors.Is(why, errTimeout):
-		e.reason, e.err = TimedOut, why.Error()
-	case why != nil:
-		e.reason, e.err = Cancelled, why.Error()
-	}
-	return e
-}
-
-// steer passes signals on and ends the command when it must. It returns when the
-// command has ended and its outputs are drained, with the reason if it was made
-// to end.
-func (r *running) steer(drained <-chan struct{}) (why error) {
-	var timeout, kill <-chan time.Time
-	if r.timeout != 0 {
-		t := time.NewTimer(r.timeout)
-		defer t.Stop()
-		timeout = t.C
-	}
-	ended, cancelled, down := r.p.exited(), r.call.ctx.Done(), r.call.c.down
-	for ended != nil || drained != nil {
-		select {
-		case <-ended:
-			ended = nil
-			r.leaderEnded()
-		case <-drained:
-			drained = nil
-		case name := <-r.call.signals:
-			r.p.signal(name)
-		case <-kill:
-			r.p.kill()
-			r.stopReading()
-		case <-timeout:
-			timeout = nil
-			if why == nil && !r.over() {
-				why = errTimeout
-				kill = r.terminate(r.killAfter)
-			}
-		case <-cancelled:
-			cancelled = nil
-			if why == nil && !r.over() {
-				why = context.Cause(r.call.ctx)
-				kill = r.terminate(r.killAfter)
-			}
-		case <-down:
-			down = nil
-			if !r.over() {
-				why = cmp.Or(why, errShutDown)
-				kill = r.terminate(min(r.killAfter, shutdownKill))
-			}
-		}
-	}
-	return why
-}
-
-func (r *running) terminate(killAfter time.Duration) (kill <-chan time.Time) {
-	r.p.terminate()
-	return time.After(killAfter)
-}
-
-// over says whether the program has ended by itself and left nobody who could write
-// more: then only the reader of its output is slow, and no time limit is for that.
-func (r *running) over() bool {
-	return r.ended.Load() && unheld(r.p.stdout) && unheld(r.p.stderr)
-}
-
-// leaderEnded begins the wait for outputs that something else holds open.
-func (r *running) leaderEnded() {
-	r.heard()
-	r.ended.Store(true)
-	r.deadline(time.Now().Add(heldAfter))
-}
-
-// stopReading gives up outputs that stay open although all of the group was
-// killed: what holds them has left the group.
-func (r *running) stopReading() {
-	r.giveUp.Store(true)
-	r.deadline(time.Now().Add(heldAfter))
-}
-
-func (r *running) deadline(t time.Time) {
-	// An output that has ended and is closed needs none.
-	_ = r.p.stdout.SetReadDeadline(t)
-	_ = r.p.stderr.SetReadDeadline(t)
-}
-
-// pipeBuffer is how much a pipe of Linux's holds.
-const pipeBuffer = 64 << 10
-
-var pipeBuffers = sync.Pool{New: func() any { return new([pipeBuffer]byte) }}
-
-// drain moves a program's output to its stream until it ends. A receiver that
-// wants no more closes the pipe, so that the program sees it; one that is gone
-// only stops the reading, for the program is being ended anyway.
-func (r *running) drain(f *os.File, s *sendStream) {
-	defer f.Close()
-	b := pipeBuffers.Get().(*[pipeBuffer]byte)
-	defer pipeBuffers.Put(b)
-	again := true // what a pipe that is given up holds is read once more
-	for {
-		n, err := f.Read(b[:])
-		if n > 0 {
-			r.heard()
-			if _, err := s.Write(b[:n]); err != nil {
-				return
-			}
-		}
-		if err != nil && !r.goOn(f, err, again) {
-			return
-		}
-		if err != nil {
-			again = !r.giveUp.Load()
-		}
-		if err != nil || r.ended.Load() && !r.giveUp.Load() {
-			_ = f.SetReadDeadline(time.Now().Add(heldAfter))
-		}
-	}
-}
-
-// heard notes that output came now.
-func (r *running) heard() { r.lastByte.Store(int64(time.Since(r.call.start))) }
-
-// goOn says whether reading goes on after err. What is in a pipe that nobody can
-// write to is all read, however slow the reader at the other end. A pipe that is
-// held open and silent is given up only when the other one is silent too; a time
-// that has run out says nothing of that, if this process was kept from running
-// meanwhile. Of a pipe that was given up, what it holds is read and no more.
-func (r *running) goOn(f *os.File, err error, more bool) bool {
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
-		return false
-	}
-	silent := time.Since(r.call.start) - time.Duration(r.lastByte.Load())
-	switch {
-	case unheld(f):
-		return true
-	case r.giveUp.Load() && more && readable(f), !r.giveUp.Load() && (silent < heldAfter || readable(f)):
-		return true
-	}
-	r.held.Store(true)
-	return false
-}
-
-// feed moves the client's bytes to the program's standard input.
-func (r *running) feed() {
-	_, err := r.call.stdin.WriteTo(onlyWriter{r.p.stdin})
-	if r.call.stdin.failed() {
-		return // a lost connection is not the input's end: the program must not think so
-	}
-	if err != nil {
-		r.call.stdin.abandon() // the program closed it
-	}
-	r.p.stdin.Close()
-}
-
-// onlyWriter hides a file's ReadFrom.
-type onlyWriter struct{ io.Writer }

@@ -13,6 +13,8 @@ const (
 	maxGrown  = 64 << 20 // bytes by which a connection's windows may grow in all
 	pingEvery = time.Second
 	busyRTT   = 2 * time.Millisecond
+	// takenEvery is how often, in bytes, a receiver that confirms says so.
+	takenEvery = 256 << 10
 )
 
 // A recvStream is a stream of a call toward this side.
@@ -24,14 +26,17 @@ type recvStream struct {
 	// The following are guarded by c.mu.
 	ready   sync.Cond // the reader waits here
 	buf     fifo
+	origin  int64 // where the stream began
 	arrived int64 // how far bytes have come
 	read    int64 // how far they were consumed
 	limit   int64 // how far the sender may go
 	window  int64 // bytes of credit that are kept out
 	granted time.Time
-	filling bool // the connection's reader writes into buf
-	using   bool // WriteTo, or who was lent bytes, reads from buf
-	lent    int  // bytes that lend gave
+	confirm bool  // tell the sender what need not be kept
+	told    int64 // as far as it has been told
+	filling bool  // the connection's reader writes into buf
+	using   bool  // WriteTo, or who was lent bytes, reads from buf
+	lent    int   // bytes that lend gave
 	ended   bool
 	stop    bool // this side wants no more
 }
@@ -40,6 +45,42 @@ func (c *conn) newRecvStream(call int64, fd int) *recvStream {
 	s := &recvStream{c: c, call: call, fd: fd, limit: firstLimit, window: firstLimit}
 	s.ready.L = &c.mu
 	return s
+}
+
+// begin sets where the stream begins, before anything of it has come. It returns
+// a breach if something has.
+func (s *recvStream) begin(at int64) error {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	switch {
+	case at == s.arrived:
+		return nil
+	case s.arrived != 0 || s.ended:
+		return breach("fd %d of call %d begins when it has begun", s.fd, s.call)
+	}
+	s.origin, s.arrived, s.read, s.told, s.limit = at, at, at, at, at+firstLimit
+	return nil
+}
+
+// confirms has the sender told what it need not keep.
+func (s *recvStream) confirms() {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.confirm = true
+}
+
+// position is how far the stream has been read.
+func (s *recvStream) position() int64 {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.read
+}
+
+// whole says whether the stream has come to its end, and all of it was read.
+func (s *recvStream) whole() bool {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.ended && !s.stop && s.buf.size == 0
 }
 
 // arrive takes a data message's body. It does not block on the consumer: credit
@@ -170,6 +211,7 @@ func (s *recvStream) WriteTo(w io.Writer) (total int64, err error) {
 func (s *recvStream) consumeLocked(n int) {
 	s.buf.discard(n)
 	s.read += int64(n)
+	s.confirmLocked()
 	if s.ended || s.stop || s.limit-s.read > s.window/2 {
 		return
 	}
@@ -183,6 +225,17 @@ func (s *recvStream) consumeLocked(n int) {
 	if now.Sub(s.c.pinged) > pingEvery {
 		s.c.pingLocked(now)
 	}
+}
+
+// confirmLocked tells the sender of a stream that is kept for this side how much of
+// it is not needed again.
+func (s *recvStream) confirmLocked() {
+	if !s.confirm || s.read-s.told < takenEvery {
+		return
+	}
+	s.told = s.read
+	var h frame.Builder
+	_ = s.c.postLocked(h.Str("kind", kindTaken).Int("call", s.call).Int("fd", int64(s.fd)).Int("offset", s.read), nil)
 }
 
 // growLocked doubles the window where it, and not the consumer, holds the sender

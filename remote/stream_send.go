@@ -30,12 +30,27 @@ type sendStream struct {
 	ended   bool  // end has been sent
 	stop    bool  // the receiver wants no more
 	dropped bool  // the call is over
+	onTaken func(offset int64)
 }
 
 func (c *conn) newSendStream(call int64, fd int) *sendStream {
 	s := &sendStream{c: c, call: call, fd: fd, limit: firstLimit}
 	s.room.L = &c.mu
 	return s
+}
+
+// begin sets where the stream begins, before anything is written to it.
+func (s *sendStream) begin(at int64) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.offset, s.limit = at, at+firstLimit
+}
+
+// position is how far the stream has been written.
+func (s *sendStream) position() int64 {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.offset + int64(s.buf.size)
 }
 
 // Write takes all of p, waiting while the receiver gives no credit. It fails with
@@ -156,6 +171,28 @@ func (s *sendStream) transmit(o *outlet) error {
 		s.room.Broadcast()
 	}
 	return err
+}
+
+// whenTaken has f called, by the connection's reader, with what the receiver says
+// it has taken for good. f must not block.
+func (s *sendStream) whenTaken(f func(offset int64)) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.onTaken = f
+}
+
+func (s *sendStream) taken(offset int64) error {
+	s.c.mu.Lock()
+	// What is being sent counts: the receiver may be faster than the sender's account.
+	sent, f := s.offset+int64(s.buf.size), s.onTaken
+	s.c.mu.Unlock()
+	if offset > sent {
+		return breach("taken of %d bytes of fd %d of call %d, of which %d were sent", offset, s.fd, s.call, sent)
+	}
+	if f != nil {
+		f(offset)
+	}
+	return nil
 }
 
 func (s *sendStream) credit(limit int64) {

@@ -11,6 +11,8 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+
+	"landline/remote"
 )
 
 // The exit codes of landline's own; all others are the command's.
@@ -31,7 +33,10 @@ type exitError struct {
 func (e *exitError) Error() string { return fmt.Sprint(e.err) }
 func (e *exitError) Unwrap() error { return e.err }
 
-func main() { os.Exit(execute(os.Args[1:])) }
+func main() {
+	remote.KeepJob() // if this process is to keep one
+	os.Exit(execute(os.Args[1:]))
+}
 
 // execute runs the command line and returns the exit code.
 func execute(args []string) int {
@@ -107,6 +112,7 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline try                        see the line work, on this machine alone
   landline serve                      answer on this machine (port 7373)
   landline run shed -- uname -a       run a command on the machine "shed"
+  landline run --detach shed make     ... that goes on by itself: see jobs, attach
   landline get shed:/var/log .        copy files and folders from it
   landline put notes.txt shed:        ... and to it
   landline host --tap tap0 --dhcp     a small machine of its own on a network
@@ -128,7 +134,7 @@ HOST is a name, name:port, [v6]:port or unix:PATH. Who may come in stands in
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line in place of text")
 	root.Flags().BoolVar(&version, "version", false, "print the version")
-	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.getCommand(), a.putCommand(), a.hostCommand(), a.versionCommand(), completionCommand())
+	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.hostCommand(), a.versionCommand(), completionCommand())
 	return root
 }
 
@@ -156,6 +162,17 @@ func misused(cmd *cobra.Command, err error) error {
 func needs(n int) cobra.PositionalArgs {
 	return func(cmd *cobra.Command, args []string) error {
 		if len(args) >= n {
+			return nil
+		}
+		_, use, _ := strings.Cut(cmd.Use, " [flags]")
+		return misused(cmd, fmt.Errorf("it takes%s", use))
+	}
+}
+
+// exactly makes a check that there are n arguments.
+func exactly(n int) cobra.PositionalArgs {
+	return func(cmd *cobra.Command, args []string) error {
+		if len(args) == n {
 			return nil
 		}
 		_, use, _ := strings.Cut(cmd.Use, " [flags]")

@@ -34,6 +34,24 @@ func (o *output) writer(stream string, f *os.File) io.WriteCloser {
 	return w
 }
 
+// gap tells of a part of an output that is not kept there any more.
+func (o *output) gap(fd int, from, to int64) {
+	stream, name := "stdout", "standard output"
+	if fd == 2 {
+		stream, name = "stderr", "standard error"
+	}
+	o.app.say("%s: the bytes from %d to %d of %s are not kept any more", o.host.text, from, to, name)
+	if o.app.json {
+		o.mu.Lock()
+		defer o.mu.Unlock()
+		printJSON(&o.app.out, struct {
+			Host   string `json:"host"`
+			Stream string `json:"stream"`
+			Gap    int64  `json:"gap"`
+		}{o.host.text, stream, to - from})
+	}
+}
+
 type nopCloser struct{ io.Writer }
 
 func (nopCloser) Close() error { return nil }

@@ -26,6 +26,7 @@ type runFlags struct {
 	killAfter time.Duration
 	encoding  string
 	verdict   string
+	detach    bool
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -69,6 +70,7 @@ Ctrl-C goes to the command; a second one has it ended, a third ends landline at 
 	fl.Var(&period{"kill-after", &f.killAfter}, "kill-after", "kill a command that should end and does not after this `TIME`, 0 at once")
 	fl.StringVar(&f.encoding, "encoding", "", "what the output is written in: auto, raw, or a `NAME` such as gbk or shift_jis\n(default auto on a terminal: UTF-8 until it is not, then the host's own or GB18030; else raw)")
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
+	fl.BoolVar(&f.detach, "detach", false, "start the command, print the id of its job, and leave it running")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -88,6 +90,9 @@ func (a *app) run(f *runFlags, args []string) error {
 	set, err := charset.Lookup(cmp.Or(f.encoding, "auto"))
 	if err != nil {
 		return fmt.Errorf("--encoding: %w", err)
+	}
+	if f.detach {
+		return a.detach(f, h, words)
 	}
 	file, err := openVerdict(f.verdict)
 	if err != nil {
@@ -115,6 +120,9 @@ func (f *runFlags) check() error {
 		if name, _, ok := strings.Cut(e, "="); !ok || name == "" {
 			return fmt.Errorf("--env %s: it is NAME=VALUE", e)
 		}
+	}
+	if f.detach && f.verdict != "" {
+		return &hinted{errors.New("--verdict with --detach: nothing has happened yet"), "landline attach --verdict FILE"}
 	}
 	if f.timeout < 0 {
 		return fmt.Errorf("--timeout %v: no time runs backwards", f.timeout)

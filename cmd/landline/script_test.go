@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"crypto/ed25519"
 	"encoding/json"
 	"encoding/pem"
@@ -24,9 +25,11 @@ import (
 	"golang.org/x/sys/unix"
 
 	"landline/identity"
+	"landline/remote"
 )
 
 func TestMain(m *testing.M) {
+	remote.KeepJob()
 	testscript.Main(m, map[string]func(){"landline": func() {
 		trySize = 4_000_000
 		main()
@@ -119,6 +122,7 @@ func setUp(env *testscript.Env) error {
 		for _, p := range procs {
 			p.end()
 		}
+		endJobs(env.WorkDir)
 	})
 	home := filepath.Join(env.WorkDir, "home")
 	dir := filepath.Join(home, ".ssh")
@@ -140,6 +144,23 @@ func setUp(env *testscript.Env) error {
 		return err
 	}
 	return os.WriteFile(filepath.Join(dir, "authorized_keys"), public, 0o600)
+}
+
+// endJobs ends the jobs that a script has left running.
+func endJobs(dir string) {
+	sockets, _ := filepath.Glob(filepath.Join(dir, "*", "jobs", "job-*", "socket"))
+	for _, path := range sockets {
+		nc, err := net.Dial("unix", path)
+		if err != nil {
+			continue
+		}
+		cl := remote.NewClient(nc, "test")
+		job := strings.TrimPrefix(filepath.Base(filepath.Dir(path)), "job-")
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		cl.Attach(ctx, remote.Attachment{Job: job, Cancel: true})
+		cancel()
+		cl.Close()
+	}
 }
 
 // makeKey makes a key pair as ssh-keygen does.

@@ -28,6 +28,7 @@ type serveFlags struct {
 	authorizedKeys string
 	hostKey        string
 	maxJobs        int
+	state          string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -39,7 +40,9 @@ func (a *app) serveCommand() *cobra.Command {
 their files, all as the user who runs it; commands get serve's environment. It obeys the options from, expiry-time,
 command, restrict, cert-authority and principals; a key with any other is refused.
 
-It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while.`,
+It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while. Jobs
+(run --detach) go on, and are found by the next serve with the same --state. Under systemd
+that needs KillMode=process in the unit.`,
 		Example: `  landline serve
   landline serve --listen 127.0.0.1:0 --authorized-keys keys.pub
   landline serve --unix /run/user/1000/landline     for this user on this machine alone`,
@@ -56,6 +59,7 @@ It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while
 	fl.StringVar(&f.unix, "unix", "", "`PATH` of a socket for this user (and root) alone: mode 0600, no TLS")
 	fl.StringVar(&f.authorizedKeys, "authorized-keys", "", "`FILE` that says who may come in (default ~/.ssh/authorized_keys)")
 	fl.StringVar(&f.hostKey, "host-key", "", "private key `FILE` of this machine (default sshd's Ed25519 key if readable,\nelse one that is made once in the configuration folder)")
+	fl.StringVar(&f.state, "state", "", "`DIR` in which jobs are kept that outlive their connection\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline)")
 	fl.IntVar(&f.maxJobs, "max-jobs", 0, "how many commands and copies may run at once: `N` (default 1024)")
 	return cmd
 }
@@ -66,12 +70,34 @@ func (a *app) serve(f *serveFlags) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	d := &daemon{a: a, f: f, log: a.logger()}
-	d.server = remote.Server{Admit: d.admit, MaxJobs: f.maxJobs, Software: software, Log: d.log}
+	state, err := f.stateDir()
+	if err != nil {
+		return err
+	}
+	d.server = remote.Server{Admit: d.admit, MaxJobs: f.maxJobs, State: state, Software: software, Log: d.log}
 	if err := d.open(); err != nil {
 		d.close()
 		return err
 	}
 	return d.run(ctx)
+}
+
+// stateDir is where the server keeps jobs.
+func (f *serveFlags) stateDir() (string, error) {
+	dir := f.state
+	if dir == "" {
+		dir = os.Getenv("XDG_STATE_HOME")
+		if !filepath.IsAbs(dir) { // which is how the rule for it has it
+			home, err := os.UserHomeDir()
+			if err != nil {
+				return "", &hinted{err, "name a folder with --state"}
+			}
+			dir = filepath.Join(home, ".local", "state")
+		}
+		dir = filepath.Join(dir, "landline")
+	}
+	dir, err := filepath.Abs(dir)
+	return filepath.Join(dir, "jobs"), err
 }
 
 // A daemon is `landline serve`: one server behind several listeners.

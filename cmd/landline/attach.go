@@ -1,0 +1,153 @@
+package main
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"landline/internal/charset"
+	"landline/remote"
+)
+
+// attachFlags are those of `landline attach`.
+type attachFlags struct {
+	lineFlags
+	from       string
+	stderrFrom string
+	encoding   string
+	verdict    string
+}
+
+func (a *app) attachCommand() *cobra.Command {
+	var f attachFlags
+	cmd := &cobra.Command{
+		Use:   "attach [flags] HOST JOB",
+		Short: "See a job's output, from its start or an offset, until it ends",
+		Long: `Attach prints what a job that was started with run --detach or --reconnect has written
+and writes, until it has ended, and ends with the job's own exit code or one of
+those that run has. It may be repeated as long as the server keeps the job: until its
+output has been seen and 24 hours are over, a week if nobody has looked.
+
+The server keeps the last 64 MiB of each output. What was dropped before that is
+told; with --json as a line with "gap", the number of bytes.
+
+Ctrl-C ends attach, not the job, which "landline cancel" does.`,
+		Example: `  landline attach shed 5qy2xv7wqk3v
+  landline attach --from end shed 5qy2xv7wqk3v           what comes from now on
+  landline attach --from 1048576 shed 5qy2xv7wqk3v >>log  what a log of that length lacks`,
+		Args: exactly(2),
+		RunE: func(cmd *cobra.Command, args []string) error { return a.attach(&f, args) },
+	}
+	fl := cmd.Flags()
+	f.register(cmd)
+	fl.StringVar(&f.from, "from", "start", "`OFFSET` of standard output to begin at, in bytes, or start, or end")
+	fl.StringVar(&f.stderrFrom, "stderr-from", "", "the same of standard error (default as --from if that is start or end, else start)")
+	fl.StringVar(&f.encoding, "encoding", "", "what the output is written in, as in run")
+	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
+	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
+	return cmd
+}
+
+// farthest is beyond every output's end.
+const farthest = 1<<53 - 1
+
+// offset reads where to begin.
+func offset(flag, s string) (int64, error) {
+	switch s {
+	case "start":
+		return 0, nil
+	case "end":
+		return farthest, nil
+	}
+	n, err := strconv.ParseUint(s, 10, 53)
+	if err != nil {
+		return 0, fmt.Errorf("--%s %s: it is a number of bytes, or start, or end", flag, s)
+	}
+	return int64(n), nil
+}
+
+// offsets reads where to begin with either output.
+func (f *attachFlags) offsets() (stdout, stderr int64, err error) {
+	if stdout, err = offset("from", f.from); err != nil {
+		return 0, 0, err
+	}
+	if f.stderrFrom == "" && f.from == "end" {
+		return stdout, farthest, nil
+	}
+	stderr, err = offset("stderr-from", cmp.Or(f.stderrFrom, "start"))
+	return stdout, stderr, err
+}
+
+func (a *app) attach(f *attachFlags, args []string) error {
+	h, err := parseHost(args[0])
+	if err != nil {
+		return err
+	}
+	at := remote.Attachment{Job: args[1]}
+	if at.StdoutOffset, at.StderrOffset, err = f.offsets(); err != nil {
+		return err
+	}
+	if err := f.check(); err != nil {
+		return err
+	}
+	set, err := charset.Lookup(cmp.Or(f.encoding, "auto"))
+	if err != nil {
+		return fmt.Errorf("--encoding: %w", err)
+	}
+	file, err := openVerdict(f.verdict)
+	if err != nil {
+		return err
+	}
+	out := &output{app: a, set: set, named: f.encoding != "", host: h}
+	r, err := a.attachTo(f, h, at, out)
+	v := newVerdict(h, &r, err)
+	if a.json {
+		printJSON(&a.out, v)
+	}
+	return cmp.Or(file.write(v), a.explain(h, &r, err))
+}
+
+// attachTo gives out a job's output. The error is what explain needs besides.
+func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output) (remote.Result, error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	stop := cancelOnSignal(cancel)
+	defer stop()
+	cl, err := a.connect(ctx, &f.lineFlags, h)
+	if err != nil {
+		r := neverStarted(err)
+		r.Job = at.Job
+		return r, err
+	}
+	defer cl.Close()
+	out.client = cl
+	stdout, stderr := out.writer("stdout", os.Stdout), out.writer("stderr", os.Stderr)
+	at.Stdout, at.Stderr, at.OnGap = stdout, stderr, out.gap
+	r, err := cl.Attach(ctx, at)
+	switch {
+	case r.Reason == remote.Running:
+		return r, &left{context.Cause(ctx)}
+	case r.Reason == remote.Lost && ctx.Err() != nil:
+		return r, context.Cause(ctx)
+	case r.Reason == remote.Lost:
+		err = afterwards(err)
+		r.Error = err.Error()
+		return r, err
+	}
+	err = errors.Join(err, stdout.Close(), stderr.Close())
+	if err == nil && r.Reason != remote.Refused {
+		err = cl.Acknowledge(r.Job)
+	}
+	return r, err
+}
+
+// A left is why attach ended before the job.
+type left struct{ why error }
+
+func (e *left) Error() string { return "left; the job goes on" }
+func (e *left) Unwrap() error { return e.why }

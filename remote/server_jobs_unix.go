@@ -1,0 +1,329 @@
+//go:build unix
+
+package remote
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"os"
+	"sync"
+	"time"
+
+	"landline/frame"
+)
+
+const (
+	// keeperWithin is how long a job's keeper may take to be there.
+	keeperWithin = 10 * time.Second
+	keeperPoll   = 5 * time.Millisecond
+)
+
+var (
+	errTakenOver  = errors.New("another client has taken over the job")
+	errNotKept    = errors.New("this server keeps no jobs: it has no folder for their state")
+	errNotYours   = errors.New("this key may see its own jobs only")
+	errMuteKeeper = errors.New("what keeps the job does not answer")
+)
+
+func (s *Server) store() (store, bool) { return store{s.State}, s.State != "" }
+
+// keep starts a job that is to be kept, or finds that it has been started, and
+// attaches to it.
+func (call *serverCall) keep(m *message, list []string) ending {
+	s := call.c.s
+	st, ok := s.store()
+	switch {
+	case !ok:
+		return refusal(125, errNotKept.Error())
+	case m.detach && m.stdin:
+		return refusal(125, "a command that is detached has no input")
+	}
+	j := &job{m: *m, spec: call.c.spec(m, list), who: call.c.guest.Name, only: call.c.guest.Command != "", created: call.start}
+	lock, err := st.create(j)
+	switch {
+	case errors.Is(err, errJobKnown):
+		return call.attach(m, nil)
+	case err != nil:
+		return refusal(125, "the job cannot be kept: "+err.Error())
+	}
+	defer lock.Close()
+	if err := s.jobs.start(m.job, cmp.Or(s.MaxJobs, defaultMaxJobs)); err != nil {
+		st.remove(j.dir)
+		return refusal(125, err.Error())
+	}
+	nc, p, err := startKeeper(j, lock)
+	if err != nil {
+		s.jobs.end()
+		st.remove(j.dir)
+		return refusal(125, "the job cannot be kept: "+err.Error())
+	}
+	go func() {
+		<-p.exited()
+		p.reap()
+		s.jobEnded(j)
+	}()
+	lock.Close() // the keeper has it
+	return call.attach(m, nc)
+}
+
+// jobEnded counts out a job whose keeper has ended.
+func (s *Server) jobEnded(j *job) {
+	s.jobs.end()
+	st, _ := s.store()
+	words, _ := os.ReadFile(j.file(keeperWords)) // none, if all is well
+	if err := st.settle(j); err != nil && !errors.Is(err, errNoJob) {
+		s.logger().Warn("job", "job", j.m.job, "err", err, "keeper", clip(string(words), maxText))
+	}
+}
+
+// sees says whether this guest may see a job.
+func (g *Guest) sees(j *job) bool { return g.Command == "" || g.Name == j.who }
+
+// attach carries a call on a job that is kept: by its keeper while it lives, over nc
+// if that is not nil, and then from the job's folder.
+func (call *serverCall) attach(m *message, nc net.Conn) ending {
+	st, ok := call.c.s.store()
+	if !ok {
+		return refusal(125, errNotKept.Error())
+	}
+	v := view{call: call, m: m}
+	for end := time.Now().Add(keeperWithin); time.Now().Before(end); {
+		j, err := st.load(m.job)
+		switch {
+		case errors.Is(err, errNoJob) && m.kind == kindRun:
+			return refusal(125, errNeverStarted.Error())
+		case err != nil:
+			return refusal(125, err.Error())
+		case !call.c.guest.sees(j):
+			return refusal(125, errNotYours.Error())
+		case j.over():
+			return v.replay(j)
+		}
+		if nc == nil {
+			nc, _ = j.dial() // without it, the keeper is not there yet, or no more
+		}
+		if nc != nil {
+			e, final := v.relay(nc)
+			if final {
+				return e
+			}
+			nc = nil
+			end = time.Now().Add(keeperWithin)
+			continue
+		}
+		if !j.alive() {
+			if err = st.settle(j); err != nil {
+				return refusal(125, err.Error())
+			}
+		}
+		if err = wait(call.ctx, keeperPoll); err != nil {
+			return call.left(err)
+		}
+	}
+	return refusal(125, errMuteKeeper.Error())
+}
+
+// left is how a call ends without its job: by the client's wish, or with its
+// connection.
+func (call *serverCall) left(why error) ending {
+	if errors.Is(why, errAsked) {
+		return ending{reason: Cancelled, err: "left by the client"}
+	}
+	return ending{}
+}
+
+// A view is a client's call on a job that is kept.
+type view struct {
+	call    *serverCall
+	m       *message // run or attach
+	started bool     // the client knows
+}
+
+// own says whether the call is the run's own.
+func (v *view) own() bool { return v.m.kind == kindRun && !v.m.detach || v.m.own }
+
+// begin tells the client where its streams begin. It is not told twice.
+func (v *view) begin(pid int64, at [3]int64) {
+	if v.started {
+		return
+	}
+	v.started = true
+	call := v.call
+	if v.m.kind == kindAttach && call.stdin != nil {
+		// Nothing has come: the client waits for what follows.
+		_ = call.stdin.begin(at[0])
+	}
+	call.stdout.begin(at[1])
+	call.stderr.begin(at[2])
+	var h frame.Builder
+	h.Str("kind", kindStarted).Int("call", call.id).Str("job", v.m.job).Int("pid", pid)
+	_ = call.c.post(h.Int("stdin_offset", at[0]).Int("stdout_offset", at[1]).Int("stderr_offset", at[2]), nil)
+}
+
+// from is where the outputs go on.
+func (v *view) from() (stdout, stderr int64) {
+	if !v.started {
+		return v.m.begin[1], v.m.begin[2]
+	}
+	return v.call.stdout.position(), v.call.stderr.position()
+}
+
+// relay carries the call over a connection to the job's keeper. It is final if the
+// call has ended by that; otherwise the keeper has.
+func (v *view) relay(nc net.Conn) (e ending, final bool) {
+	call := v.call
+	up := NewClient(nc, "landline server")
+	stdout, stderr := v.from()
+	uc, err := up.openCall(func(h *frame.Builder) {
+		h.Str("kind", kindAttach).Str("job", v.m.job).Int("stdout_offset", stdout).Int("stderr_offset", stderr)
+		h.Bool("own", v.own()).Bool("stdin", call.stdin != nil).Bool("cancel", v.m.cancel)
+	}, nil, call.stdin != nil, true)
+	if err != nil {
+		up.Close()
+		return e, false
+	}
+	var flows sync.WaitGroup
+	defer func() {
+		if call.stdin != nil {
+			call.stdin.abandon() // the keeper is gone, or the client
+		}
+		up.Close()
+		up.forget(uc)
+		flows.Wait()
+	}()
+	begun := uc.started
+	ended := call.ctx.Done()
+	for {
+		select {
+		case <-begun:
+			begun = nil
+			v.begin(uc.how.pid, uc.how.begin)
+			v.join(&flows, up, uc, uc.how.begin[0])
+		case m := <-uc.exit:
+			return m.ending(), true
+		case name := <-call.signals:
+			up.signal(uc, name)
+		case <-ended:
+			why := context.Cause(call.ctx)
+			if !errors.Is(why, errAsked) || !v.own() {
+				return call.left(why), true
+			}
+			ended = nil
+			var h frame.Builder
+			_ = up.c.post(h.Str("kind", kindCancel).Int("call", uc.id), nil)
+		case <-call.c.done:
+			return ending{}, true
+		case <-up.Done():
+			return e, false
+		}
+	}
+}
+
+// join joins the call's streams with those toward the keeper. The job's input
+// begins at stdin.
+func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int64) {
+	call := v.call
+	for _, out := range []struct {
+		from *recvStream
+		to   *sendStream
+	}{{uc.stdout, call.stdout}, {uc.stderr, call.stderr}} {
+		if v.own() {
+			out.to.whenTaken(func(offset int64) { up.c.taken(uc.id, out.from.fd, offset) })
+		}
+		flows.Go(func() {
+			if _, err := out.from.WriteTo(out.to); errors.Is(err, errStopped) {
+				out.from.abandon()
+			}
+		})
+	}
+	if call.stdin == nil {
+		return
+	}
+	uc.stdin.whenTaken(func(offset int64) { call.c.taken(call.id, 0, offset) })
+	if v.m.kind == kindAttach {
+		stdin = 0 // the client begins there
+	}
+	flows.Go(func() {
+		_, err := call.stdin.WriteTo(&skipping{uc.stdin, stdin})
+		switch {
+		case errors.Is(err, errStopped):
+			call.stdin.abandon()
+		case err == nil && call.stdin.whole():
+			uc.stdin.Close()
+		}
+	})
+}
+
+// skipping leaves out the first n bytes.
+type skipping struct {
+	w io.Writer
+	n int64
+}
+
+func (s *skipping) Write(p []byte) (int, error) {
+	skip := int(min(s.n, int64(len(p))))
+	s.n -= int64(skip)
+	if skip == len(p) {
+		return skip, nil
+	}
+	n, err := s.w.Write(p[skip:])
+	return skip + n, err
+}
+
+// replay carries the call on a job that has ended.
+func (v *view) replay(j *job) ending {
+	e := j.state.ending()
+	if e.reason == Refused {
+		return e
+	}
+	outs, err := j.spools()
+	if err != nil {
+		return refusal(125, err.Error())
+	}
+	stdout, stderr := v.from()
+	readers := [2]*spoolReader{outs[0].reader(stdout), outs[1].reader(stderr)}
+	for _, r := range readers {
+		defer r.closeFile()
+	}
+	if v.started && (readers[0].pos != stdout || readers[1].pos != stderr) {
+		return ending{reason: Lost, err: errDropped.Error()}
+	}
+	v.begin(0, [3]int64{0, readers[0].pos, readers[1].pos})
+	var flows sync.WaitGroup
+	for i, to := range []*sendStream{v.call.stdout, v.call.stderr} {
+		flows.Go(func() {
+			if err := copyOutput(to, readers[i]); err != nil {
+				e = ending{reason: Lost, err: err.Error()}
+			}
+		})
+	}
+	// A client that wants no more, and one that is gone, end the writing.
+	stop := context.AfterFunc(v.call.ctx, func() {
+		v.call.stdout.stopped()
+		v.call.stderr.stopped()
+	})
+	defer stop()
+	flows.Wait()
+	return e
+}
+
+// copyOutput moves a spool to a stream until either ends. The error is the spool's.
+func copyOutput(to *sendStream, r *spoolReader) error {
+	b := pipeBuffers.Get().(*[pipeBuffer]byte)
+	defer pipeBuffers.Put(b)
+	for {
+		n, err := r.Read(b[:])
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		if _, err := to.Write(b[:n]); err != nil {
+			return nil
+		}
+	}
+}
