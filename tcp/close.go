@@ -15,7 +15,7 @@ func (t *tcb) takeFIN(now instant, s *segment) {
 	}
 	t.rcv.fin = true
 	t.rcv.nxt = t.rcv.nxt.Add(1)
-	t.rcv.edge = later(t.rcv.edge, t.rcv.nxt)
+	t.rcv.edge = t.rcv.edge.Add(1) // FIN takes a number, but no room
 	t.ackNow = true
 	if t.early != nil {
 		t.early.clear() // beyond FIN there is nothing

@@ -73,10 +73,12 @@ func (l *Layer) parse(p *ip.Packet, s *segment) (t tuple, ok bool) {
 
 // receiveOther takes a segment that no connection has asked for.
 func (l *Layer) receiveOther(now time.Time, p *ip.Packet, t *tuple, s *segment) {
-	if l.receiveLate(now, p, t, s) {
+	o := l.listenerFor(t, p.Interface)
+	opening := o != nil && o.syns.has(t) // perhaps in place of one in TIME-WAIT
+	if !opening && l.receiveLate(now, p, t, s) {
 		return
 	}
-	if o := l.listenerFor(t, p.Interface); o != nil {
+	if o != nil {
 		o.receive(now, p, t, s)
 		return
 	}

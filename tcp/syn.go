@@ -240,6 +240,13 @@ func (q *halfOpens) add(h *halfOpen) bool {
 	return true
 }
 
+// has reports whether there is a record of a connection.
+func (q *halfOpens) has(t *tuple) bool {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.all[*t] != nil
+}
+
 // remove removes a record, and reports whether it was there, or stood for a cookie.
 func (q *halfOpens) remove(h *halfOpen) bool {
 	q.mu.Lock()

@@ -118,10 +118,12 @@ func (t *tcb) window() uint16 {
 	return uint16(field)
 }
 
-// openEdge is how far the window would reach if all that is free were offered.
+// openEdge is how far the window would reach if all that is free were offered, and as far as a
+// header can say it.
 func (t *tcb) openEdge() wire.Seq {
 	rounding := 1<<t.rcv.shift - 1
-	return t.rcv.nxt.Add(min(int(t.rcv.limit)-t.rcv.ring.Len(), t.mayHold(&t.rcv.ring)) - rounding)
+	free := min(int(t.rcv.limit)-t.rcv.ring.Len(), t.mayHold(&t.rcv.ring)) - rounding
+	return t.rcv.nxt.Add(min(free, 65535<<t.rcv.shift))
 }
 
 // worthTelling is the receiver's half of SWS avoidance: "keep RCV.NXT+RCV.WND fixed

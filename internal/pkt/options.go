@@ -36,7 +36,7 @@ func (r *runner) configure() error {
 		o.tolerance = r.cfg.Tolerance
 	}
 	if r.cfg.Strict {
-		o.tolerance, o.stampTick = 0, time.Millisecond
+		o.tolerance, o.stampTick = time.Microsecond, time.Millisecond
 	}
 	or := func(a *netip.Addr, v4, v6 netip.Addr) {
 		if !a.IsValid() && o.v6 {

@@ -14,7 +14,7 @@ type Config struct {
 	// Tolerance is how far from its time something may happen. If zero, it is what the script says by
 	// --tolerance_usecs, or else 4 ms, as in packetdrill.
 	Tolerance time.Duration
-	// Strict is for scripts that were made for virtual time: everything has to happen at its very moment,
+	// Strict is for scripts that were made for virtual time: everything has to happen at its very microsecond,
 	// and when the script ends no packet may be left that it did not expect.
 	Strict bool
 	// Seed makes all that is random the same again. If zero, it is 1.
@@ -87,6 +87,7 @@ func (r *runner) elapsed() time.Duration { return time.Since(r.start) }
 
 // run lets all events happen.
 func (r *runner) run() error {
+	time.Sleep(time.Second) // so that the beginning of the script is not that of the host's clocks
 	r.start = time.Now()
 	for i := range r.script.Events {
 		r.event = &r.script.Events[i]

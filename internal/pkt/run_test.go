@@ -133,6 +133,28 @@ func TestIPv6(t *testing.T) {
 	strict(t, "--ip_version=ipv6\n"+strings.Replace(tcpServer, "1460", "1440", 1)+"+0 close(4) = 0\n+0 > F. 1:1(0) ack 1\n")
 }
 
+// A call may wait while the script goes on.
+func TestCallsThatWait(t *testing.T) {
+	strict(t, `0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
+0 setsockopt(3, SOL_SOCKET, SO_REUSEADDR, [1], 4) = 0
+0 bind(3, ..., ...) = 0
+0 listen(3, 1) = 0
+0...0.2 accept(3, ..., ...) = 4
+.1 < S 0:0(0) win 32792 <mss 1000>
+.1 > S. 0:0(0) ack 1 <mss 1460>
+.2 < . 1:1(0) ack 1 win 32792
+.3...0.5 read(4, ..., 3000) = 1000
+.5 < P. 1:1001(1000) ack 1 win 32792
+.5 > . 1:1(0) ack 1001
+.6 recv(4, ..., 1, MSG_DONTWAIT) = -1 EWOULDBLOCK (Operation would block)
++0...0.2 poll([{fd=4, events=POLLIN, revents=POLLIN}], 1, 1000) = 1
++.2 < P. 1001:1011(10) ack 1 win 32792
++0 > . 1:1(0) ack 1011
++0 poll([{fd=4, events=POLLIN|POLLOUT, revents=POLLIN|POLLOUT}, {fd=3, events=POLLIN}], 2, 0) = 1
++0...0.050 poll([{fd=3, events=POLLIN}], 1, 50) = 0
+`)
+}
+
 func TestEpoll(t *testing.T) {
 	strict(t, tcpServer+`
 +0 epoll_create(1) = 5
@@ -158,7 +180,7 @@ func TestFailures(t *testing.T) {
 		{tcpServer + "+0 write(4, ..., 10) = 10\n+0 > P. 1:11(10) ack 1 urg 1", "test.pkt:10: expected > P. 1:11(10) ack 1 urg 1, got > P. 1:11(10) ack 1"},
 		{tcpServer + "+0 write(4, ..., 10) = 10\n+0 > (tos 0x10) P. 1:11(10) ack 1", "test.pkt:10: expected > (tos 0x10) P. 1:11(10) ack 1, got > (tos 0x0) P. 1:11(10) ack 1"},
 		{tcpServer + "+0 write(4, ..., 10) = 10\n+.1 > P. 1:11(10) ack 1", "test.pkt:10: expected > P. 1:11(10) ack 1 at 0.200000, got it at 0.100000"},
-		{tcpServer + "+.1~+.2 > P. 1:11(10) ack 1", "test.pkt:9: expected > P. 1:11(10) ack 1 at +0.100000~+0.200000, got nothing until 2.300000"},
+		{tcpServer + "+.1~+.2 > P. 1:11(10) ack 1", "test.pkt:9: expected > P. 1:11(10) ack 1 at +0.100000~+0.200000, got nothing until 2.300001"},
 		{tcpServer + "* > P. 1:11(10) ack 1", "test.pkt:9: expected > P. 1:11(10) ack 1 at *, got nothing until 3600.100000"},
 		{tcpServer + "+0 write(4, ..., 10) = 10", "test.pkt:9: expected the end, got > P. 1:11(10) ack 1 win 65535 at 0.100000"},
 		{tcpServer + "+0 write(4, ..., 3000) = 3000\n+0 > . 1:1001(1000) ack 1\n+0 > P. 1001:2001(1000) ack 1", "test.pkt:11: expected > P. 1001:2001(1000) ack 1, got > . 1001:2001(1000) ack 1"},
@@ -245,5 +267,23 @@ func TestQuotesHaveTheNumbersOfTheConnection(t *testing.T) {
 +0 < icmp unreachable frag_needed mtu 600 [1:1001(1000)]
 +0 > . 1:561(560) ack 1
 +0 > P. 561:1001(440) ack 1
+`)
+}
+
+// Numbers between the same ends begin anew with another connection.
+func TestSecondConnectionOfTheSameEnds(t *testing.T) {
+	strict(t, tcpServer+`
++0 close(4) = 0
++0 > F. 1:1(0) ack 1
++0 < F. 1:1(0) ack 2 win 1000
++0 > . 2:2(0) ack 2
++1 < S 100000:100000(0) win 1000 <mss 1000>
++0 > S. 0:0(0) ack 100001 <mss 1460>
++0 < . 100001:100011(10) ack 1 win 1000
++0 > . 1:1(0) ack 100011
++0 accept(3, ..., ...) = 5
++0 read(5, ..., 100) = 10
++0 write(5, ..., 10) = 10
++0 > P. 1:11(10) ack 100011
 `)
 }
