@@ -32,11 +32,15 @@ func (t *tcb) checkACK(now instant, s *segment) bool {
 // SEG.ACK =< SND.NXT). All incoming segments whose ACK value doesn't satisfy the
 // above condition MUST be discarded and an ACK sent back" (RFC 5961, Section 5.2).
 func (t *tcb) plausible(now instant, s *segment) bool {
-	if s.ack.After(t.snd.nxt) || s.ack.Before(t.snd.una.Add(-int(t.snd.maxWnd))) {
+	if !t.mayAcknowledge(s.ack) {
 		t.challenge(now)
 		return false
 	}
 	return true
+}
+
+func (t *tcb) mayAcknowledge(ack wire.Seq) bool {
+	return ack.AtOrBefore(t.snd.nxt) && ack.AtOrAfter(t.snd.una.Add(-int(t.snd.maxWnd)))
 }
 
 // takeACK takes what an acknowledgment says of what was sent.

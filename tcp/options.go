@@ -177,7 +177,7 @@ func (t *tcb) putOptions(now instant, o *outgoing) {
 	if t.has(useTimestamps) {
 		b = wire.AppendTimestamps(wire.AppendNOP(wire.AppendNOP(b)), t.stamp(now), t.stampRecent)
 	}
-	if t.early != nil && t.early.toReport() {
+	if t.has(useSACK) && t.early != nil && t.early.toReport() {
 		b = t.early.putSACK(b)
 	}
 	o.optLen = uint8(len(b))
@@ -213,8 +213,11 @@ func (t *tcb) checkStamp(now instant, s *segment) bool {
 
 // rememberStamp is R3 of RFC 7323, Section 5.3, by way of Section 4.3: "If SEG.TSval
 // >= TS.Recent and SEG.SEQ <= Last.ACK.sent, then TS.Recent is set to SEG.TSval".
+//
+// Unlike RFC 7323, not of a segment whose acknowledgment cannot be true, and which is therefore thrown away
+// (RFC 5961, Section 5.2): a stranger could set a timestamp so high that PAWS drops all that the peer sends.
 func (t *tcb) rememberStamp(now instant, s *segment) {
-	if t.has(useTimestamps) && s.opt.HasTimestamps && s.seq.AtOrBefore(t.rcv.acked) &&
+	if t.has(useTimestamps) && s.opt.HasTimestamps && s.seq.AtOrBefore(t.rcv.acked) && t.mayAcknowledge(s.ack) &&
 		int32(s.opt.TSVal-t.stampRecent) >= 0 {
 		t.stampRecent, t.stampAt = s.opt.TSVal, now
 	}

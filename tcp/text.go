@@ -24,6 +24,9 @@ func (t *tcb) takeText(now instant, s *segment) {
 		t.takeEarly(s)
 		return
 	}
+	if t.early != nil {
+		t.noteOverlap(s.seq, s.end())
+	}
 	t.timeArrival(now, s)
 	t.tuneReceive(now)
 	t.takeNext(now, s.data)
@@ -94,9 +97,7 @@ func (t *tcb) takeEarly(s *segment) {
 	if !t.rcv.shut && end.Since(t.rcv.nxt) > t.mayHold(&t.rcv.ring) {
 		return // there is no memory: it is not acknowledged, so the peer keeps it
 	}
-	if there, ok := t.early.set.Overlap(between(start, end)); ok {
-		t.noteDuplicate(wire.SeqOf(there.Start), wire.SeqOf(there.End))
-	}
+	t.noteOverlap(start, end)
 	if !t.early.add(start, end) {
 		return // too many pieces: the peer sends it again
 	}
@@ -189,6 +190,13 @@ func (t *tcb) noteDuplicate(start, end wire.Seq) {
 	}
 	if !t.early.hasDouble {
 		t.early.double, t.early.hasDouble = wire.SACKBlock{Start: start, End: end}, true
+	}
+}
+
+// noteOverlap notes what of a segment had come before, out of order.
+func (t *tcb) noteOverlap(start, end wire.Seq) {
+	if there, ok := t.early.set.Overlap(between(start, end)); ok {
+		t.noteDuplicate(wire.SeqOf(there.Start), wire.SeqOf(there.End))
 	}
 }
 
