@@ -189,12 +189,13 @@ func (c *Conn) limitsLocked() *deadlines {
 	return c.limits
 }
 
-// mayReadLocked returns why no more is to be read, whatever there is.
-func (c *Conn) mayReadLocked() error {
+// mayReadLocked returns why n bytes are not to be read, whatever there is. Nothing is never too late, as in package
+// net.
+func (c *Conn) mayReadLocked(n int) error {
 	switch {
 	case c.closed:
 		return net.ErrClosed
-	case c.limits != nil && c.limits.read.Passed():
+	case n > 0 && c.limits != nil && c.limits.read.Passed():
 		return os.ErrDeadlineExceeded
 	}
 	return nil

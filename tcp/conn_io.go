@@ -34,7 +34,7 @@ func (w waiting) wait() {
 // tryRead reads without waiting, or returns what to wait for.
 func (c *Conn) tryRead(b []byte) (n int, wait waiting, err error) {
 	c.mu.Lock()
-	if err = c.mayReadLocked(); err == nil && len(b) > 0 {
+	if err = c.mayReadLocked(len(b)); err == nil && len(b) > 0 {
 		n, err = c.readLocked(b)
 	}
 	switch {
