@@ -16,8 +16,11 @@ import (
 var (
 	errMissingAddress = errors.New("missing address")
 
-	errCanceled = &contextError{"operation was canceled", context.Canceled, false}
-	errTimeout  = &contextError{"i/o timeout", context.DeadlineExceeded, true}
+	errCanceled = &contextError{"operation was canceled", context.Canceled, nil, false}
+	errTimeout  = &contextError{"i/o timeout", context.DeadlineExceeded, nil, true}
+	// While a connection is being opened, package net has two timers for the same time, each with an error of its
+	// own.
+	errDialTimeout = &contextError{"i/o timeout", context.DeadlineExceeded, os.ErrDeadlineExceeded, true}
 )
 
 // A contextError is what net makes of a context's error: with a text of its own, but found by
@@ -25,11 +28,12 @@ var (
 type contextError struct {
 	text    string
 	context error
+	other   error // that it is too, or nil
 	timeout bool
 }
 
 func (e *contextError) Error() string        { return e.text }
-func (e *contextError) Is(target error) bool { return target == e.context }
+func (e *contextError) Is(target error) bool { return target == e.context || target == e.other }
 func (e *contextError) Timeout() bool        { return e.timeout }
 func (e *contextError) Temporary() bool      { return e.timeout }
 

@@ -50,13 +50,14 @@ func describe(err error) string {
 		context.Canceled, context.DeadlineExceeded,
 		syscall.ECONNREFUSED, syscall.EADDRINUSE, syscall.EADDRNOTAVAIL, syscall.EMSGSIZE, syscall.ENETUNREACH,
 		syscall.EDESTADDRREQ, syscall.EACCES, syscall.EINVAL,
+		syscall.ECONNRESET, syscall.ECONNABORTED, syscall.EPIPE, syscall.ENOTCONN, syscall.EHOSTUNREACH, syscall.ETIMEDOUT,
 	} {
 		if errors.Is(err, sentinel) {
 			fmt.Fprintf(&b, " is %q", sentinel)
 		}
 	}
 	if e, ok := errors.AsType[net.Error](err); ok {
-		fmt.Fprintf(&b, " timeout=%v", e.Timeout())
+		fmt.Fprintf(&b, " timeout=%v temporary=%v", e.Timeout(), e.Temporary()) //lint:ignore SA1019 programs ask all the same
 	}
 	if e, ok := errors.AsType[*net.OpError](err); ok {
 		fmt.Fprintf(&b, " op=%s net=%s source=%v addr=%v", e.Op, e.Net, e.Source != nil, e.Addr != nil)
@@ -222,6 +223,12 @@ var errorCases = []struct {
 	}},
 	{"dial IPv6 on an IPv4 network", func(t *testing.T, w world) error {
 		return second(w.dial(t.Context(), "udp4", "[::1]:4444"))
+	}},
+	{"dial an IPv4 address on an IPv6 network", func(t *testing.T, w world) error {
+		return second(w.dialUDP("udp6", nil, loopback(4444)))
+	}},
+	{"dial from IPv4 to IPv6", func(t *testing.T, w world) error {
+		return second(w.dialUDP("udp", loopback(4444), &net.UDPAddr{IP: net.IPv6loopback, Port: 4444}))
 	}},
 	{"listen on IPv4 on an IPv6 network", func(t *testing.T, w world) error {
 		return second(w.listen(t.Context(), "udp6", "127.0.0.1:4444"))

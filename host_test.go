@@ -48,14 +48,40 @@ func neighbors(t testing.TB, c link.CableConfig) (left, right *landline.Host) {
 
 // A world has sockets: the system's, or a host's.
 type world struct {
-	listen func(ctx context.Context, network, address string) (net.PacketConn, error)
-	dial   func(ctx context.Context, network, address string) (net.Conn, error)
+	system    bool
+	listen    func(ctx context.Context, network, address string) (net.PacketConn, error)
+	dial      func(ctx context.Context, network, address string) (net.Conn, error)
+	listenTCP func(ctx context.Context, network, address string) (net.Listener, error)
+	dialTCP   func(ctx context.Context, network string, laddr, raddr *net.TCPAddr) (net.Conn, error)
+	dialUDP   func(network string, laddr, raddr *net.UDPAddr) (net.Conn, error)
 }
 
-func worldOf(h *landline.Host) world { return world{h.ListenPacket, h.DialContext} }
+func worldOf(h *landline.Host) world {
+	return world{
+		listen: h.ListenPacket, dial: h.DialContext, listenTCP: h.Listen,
+		dialTCP: func(ctx context.Context, network string, laddr, raddr *net.TCPAddr) (net.Conn, error) {
+			return h.DialTCP(ctx, network, laddr, raddr)
+		},
+		dialUDP: func(network string, laddr, raddr *net.UDPAddr) (net.Conn, error) {
+			return h.DialUDP(network, laddr, raddr)
+		},
+	}
+}
 
 func system() world {
-	return world{new(net.ListenConfig).ListenPacket, new(net.Dialer).DialContext}
+	var l net.ListenConfig
+	return world{
+		system: true, listen: l.ListenPacket, dial: new(net.Dialer).DialContext, listenTCP: l.Listen,
+		dialTCP: func(ctx context.Context, network string, laddr, raddr *net.TCPAddr) (net.Conn, error) {
+			if ctx.Err() == nil {
+				return net.DialTCP(network, laddr, raddr)
+			}
+			return new(net.Dialer).DialContext(ctx, network, raddr.String()) // which has a context
+		},
+		dialUDP: func(network string, laddr, raddr *net.UDPAddr) (net.Conn, error) {
+			return net.DialUDP(network, laddr, raddr)
+		},
+	}
 }
 
 func within(t *testing.T, d time.Duration) context.Context {

@@ -116,6 +116,28 @@ func (f family) check(a netip.Addr) error {
 	return nil
 }
 
+// ends checks what is to be connected, and returns the remote end, which is this host's if it has no address.
+func (f family) ends(local netip.Addr, remote netip.AddrPort) (netip.AddrPort, error) {
+	if !remote.Addr().IsValid() {
+		remote = netip.AddrPortFrom(f.loopback(local), remote.Port())
+	}
+	chosen := local.IsValid() && !local.IsUnspecified()
+	if chosen {
+		if err := f.check(local); err != nil {
+			return remote, inCall("bind", err)
+		}
+	}
+	switch a := remote.Addr(); {
+	case f == v6only && a.Is4():
+		return remote, inCall("connect", syscall.ENETUNREACH)
+	case f.check(a) != nil:
+		return remote, f.check(a)
+	case chosen && local.Is4() && a.Is6():
+		return remote, inCall("connect", syscall.EAFNOSUPPORT)
+	}
+	return remote, nil
+}
+
 // listen opens a socket that is not connected. An address that is not valid, or unspecified,
 // stands for all.
 func (h *Host) listen(network string, local netip.AddrPort) (*UDPConn, error) {
@@ -156,16 +178,9 @@ func (h *Host) dial(network string, local, remote netip.AddrPort) (*UDPConn, err
 
 func (h *Host) tryDial(network string, local, remote netip.AddrPort) (*UDPConn, error) {
 	f, _ := parseNetwork(network, "udp")
-	if a := local.Addr(); a.IsValid() && !a.IsUnspecified() {
-		if err := f.check(a); err != nil {
-			return nil, inCall("bind", err)
-		}
-	}
-	if !remote.Addr().IsValid() { // this host
-		remote = netip.AddrPortFrom(f.loopback(local.Addr()), remote.Port())
-	}
-	if err := f.check(remote.Addr()); err != nil {
-		return nil, inCall("connect", err)
+	remote, err := f.ends(local.Addr(), remote)
+	if err != nil {
+		return nil, err
 	}
 	via, err := h.zone(remote.Addr())
 	if err != nil {

@@ -30,8 +30,10 @@ func (c *TCPConn) RemoteAddr() net.Addr {
 }
 
 // fail makes an error what net would return. The system call is the one that it would have made.
-func (c *TCPConn) fail(op, call string, err error) error {
-	return &net.OpError{Op: op, Net: c.network, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: inCall(call, err)}
+func (c *TCPConn) fail(op, call string, err error) error { return c.wrap(op, inCall(call, err)) }
+
+func (c *TCPConn) wrap(op string, err error) error {
+	return &net.OpError{Op: op, Net: c.network, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: err}
 }
 
 // Read reads what has arrived, and waits if nothing has. After the other end has closed, it returns io.EOF.
@@ -56,7 +58,7 @@ func (c *TCPConn) Write(b []byte) (int, error) {
 func (c *TCPConn) ReadFrom(r io.Reader) (int64, error) {
 	n, err := io.Copy(onlyWriter{c}, r)
 	if err != nil && err != io.EOF {
-		err = c.fail("readfrom", "", err)
+		err = c.wrap("readfrom", err)
 	}
 	return n, err
 }
@@ -65,7 +67,7 @@ func (c *TCPConn) ReadFrom(r io.Reader) (int64, error) {
 func (c *TCPConn) WriteTo(w io.Writer) (int64, error) {
 	n, err := io.Copy(w, onlyReader{c})
 	if err != nil && err != io.EOF {
-		err = c.fail("writeto", "", err)
+		err = c.wrap("writeto", err)
 	}
 	return n, err
 }
@@ -103,7 +105,7 @@ func (c *TCPConn) CloseWrite() error {
 // SetDeadline sets when reads and writes fail with os.ErrDeadlineExceeded, those that wait now too. The
 // zero Time is never.
 func (c *TCPConn) SetDeadline(t time.Time) error {
-	return c.set(func() error {
+	return c.setHere(func() error {
 		c.conn.SetReadDeadline(t)
 		c.conn.SetWriteDeadline(t)
 		return nil
@@ -112,12 +114,12 @@ func (c *TCPConn) SetDeadline(t time.Time) error {
 
 // SetReadDeadline is SetDeadline for reads.
 func (c *TCPConn) SetReadDeadline(t time.Time) error {
-	return c.set(func() error { c.conn.SetReadDeadline(t); return nil })
+	return c.setHere(func() error { c.conn.SetReadDeadline(t); return nil })
 }
 
 // SetWriteDeadline is SetDeadline for writes.
 func (c *TCPConn) SetWriteDeadline(t time.Time) error {
-	return c.set(func() error { c.conn.SetWriteDeadline(t); return nil })
+	return c.setHere(func() error { c.conn.SetWriteDeadline(t); return nil })
 }
 
 // SetLinger says what Close does with what has not been sent. If sec is 0, it is dropped and the other end gets a
@@ -164,12 +166,12 @@ func (c *TCPConn) SetKeepAliveConfig(k net.KeepAliveConfig) error {
 // SetReadBuffer fixes how much may wait to be read, in bytes: a power of two that is no less, and at least 4
 // KiB. At first it grows as the connection needs it.
 func (c *TCPConn) SetReadBuffer(bytes int) error {
-	return c.set(func() error { return c.conn.SetBuffers(0, bytes) })
+	return c.setHere(func() error { return c.conn.SetBuffers(0, bytes) })
 }
 
 // SetWriteBuffer is SetReadBuffer for what has been written and is not acknowledged.
 func (c *TCPConn) SetWriteBuffer(bytes int) error {
-	return c.set(func() error { return c.conn.SetBuffers(bytes, 0) })
+	return c.setHere(func() error { return c.conn.SetBuffers(bytes, 0) })
 }
 
 // SetUserTimeout limits how long what was written may stay without acknowledgment before the connection is given
@@ -183,14 +185,25 @@ func (c *TCPConn) Info() tcp.Info { return c.conn.Info() }
 
 // set changes something about the connection.
 func (c *TCPConn) set(do func() error) error {
-	err := net.ErrClosed
-	if !c.conn.Closed() {
-		err = do()
-	}
-	if err != nil {
-		return &net.OpError{Op: "set", Net: c.network, Source: c.LocalAddr(), Addr: c.RemoteAddr(), Err: inCall("setsockopt", err)}
+	if err := c.unlessClosed(do); err != nil {
+		return c.fail("set", "setsockopt", err)
 	}
 	return nil
+}
+
+// setHere is set for what package net takes for a matter of this end alone.
+func (c *TCPConn) setHere(do func() error) error {
+	if err := c.unlessClosed(do); err != nil {
+		return &net.OpError{Op: "set", Net: c.network, Addr: c.LocalAddr(), Err: inCall("setsockopt", err)}
+	}
+	return nil
+}
+
+func (c *TCPConn) unlessClosed(do func() error) error {
+	if c.conn.Closed() {
+		return net.ErrClosed
+	}
+	return do()
 }
 
 // A TCPListener takes connections to a Host. It is a net.Listener and has most methods of net.TCPListener, with
@@ -230,7 +243,7 @@ func (l *TCPListener) Addr() net.Addr { return l.addr }
 // SetDeadline sets when Accept fails with os.ErrDeadlineExceeded. The zero Time is never.
 func (l *TCPListener) SetDeadline(t time.Time) error {
 	if l.listener.Closed() {
-		return l.fail("set", "", net.ErrClosed)
+		return net.ErrClosed // bare, as from package net
 	}
 	l.listener.SetDeadline(t)
 	return nil

@@ -2,6 +2,7 @@ package landline
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -82,24 +83,23 @@ func (h *Host) connect(ctx context.Context, network string, local, remote netip.
 }
 
 func (h *Host) tryConnect(ctx context.Context, network string, local, remote netip.AddrPort) (*TCPConn, error) {
+	if ctx.Err() != nil {
+		return nil, mapContext(ctx.Err())
+	}
 	f, _ := parseNetwork(network, "tcp")
-	if a := local.Addr(); a.IsValid() && !a.IsUnspecified() {
-		if err := f.check(a); err != nil {
-			return nil, inCall("bind", err)
-		}
-	}
-	if !remote.Addr().IsValid() { // this host
-		remote = netip.AddrPortFrom(f.loopback(local.Addr()), remote.Port())
-	}
-	if err := f.check(remote.Addr()); err != nil {
-		return nil, inCall("connect", err)
+	remote, err := f.ends(local.Addr(), remote)
+	if err != nil {
+		return nil, err
 	}
 	via, err := h.zone(remote.Addr())
 	if err != nil {
 		return nil, inCall("connect", err)
 	}
 	c, err := h.tcp.Dial(ctx, tcp.DialConfig{Local: local, Remote: remote, Interface: via})
-	if err != nil {
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		return nil, errDialTimeout
+	case err != nil:
 		return nil, inCall(connectCall(local, err), mapContext(err))
 	}
 	return h.newTCPConn(network, c), nil

@@ -110,7 +110,7 @@ func (l *Layer) place(c *Conn, now time.Time) error {
 		c.bound = true
 		if !l.try(c, now) {
 			l.releasePort(&c.tuple, true)
-			return syscall.EADDRNOTAVAIL
+			return syscall.EADDRINUSE
 		}
 		return nil
 	}
