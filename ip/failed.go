@@ -46,6 +46,6 @@ func (s *Stack) failedLocally(p *Packet) {
 	s.fault(&Fault{
 		Quote: wire.Quote{Src: p.Src, Dst: p.Dst, Protocol: p.Protocol, Len: len(p.ip), Head: p.Head},
 		From:  p.Src,
-		Err:   soft(syscall.EHOSTUNREACH),
+		Err:   hard(syscall.EHOSTUNREACH), // nobody can have forged it
 	})
 }
