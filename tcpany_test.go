@@ -79,7 +79,10 @@ func TestGatewayTellsRefusedFromUnreachable(t *testing.T) {
 		for _, want := range []syscall.Errno{syscall.ECONNREFUSED, syscall.EHOSTUNREACH} {
 			synctest.Test(t, func(t *testing.T) {
 				guest, l, _ := gateway(t)
+				done := make(chan struct{})
+				defer func() { <-done }()
 				go func() {
+					defer close(done)
 					p, err := l.Accept(t.Context())
 					if err != nil {
 						t.Error(err)
