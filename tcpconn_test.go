@@ -18,21 +18,30 @@ import (
 // connected returns two ends of a connection from a to b.
 func connected(t testing.TB, a, b *landline.Host) (ca, cb *landline.TCPConn) {
 	t.Helper()
-	l, err := b.Listen(context.Background(), "tcp", "10.0.0.2:0")
+	ca, cb, err := ends(a, b, "10.0.0.2:0")
 	if err != nil {
 		t.Fatal(err)
+	}
+	t.Cleanup(func() { ca.Close(); cb.Close() })
+	return ca, cb
+}
+
+// ends returns both ends of a connection from a to an address of b.
+func ends(a, b *landline.Host, address string) (ca, cb *landline.TCPConn, err error) {
+	l, err := b.Listen(context.Background(), "tcp", address)
+	if err != nil {
+		return nil, nil, err
 	}
 	defer l.Close()
 	c, err := a.DialContext(context.Background(), "tcp", l.Addr().String())
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
 	d, err := l.Accept()
 	if err != nil {
-		t.Fatal(err)
+		return nil, nil, err
 	}
-	t.Cleanup(func() { c.Close(); d.Close() })
-	return c.(*landline.TCPConn), d.(*landline.TCPConn)
+	return c.(*landline.TCPConn), d.(*landline.TCPConn), nil
 }
 
 func TestTCPCarriesAStreamBothWays(t *testing.T) {
