@@ -64,7 +64,7 @@ func TestOutOfOrderIsAcknowledgedAtOnce(t *testing.T) {
 	d.in(". seq 1 ack 1 len 500")
 	d.out(". seq 1 ack 501", "\"fills in all or part of a gap\"")
 	d.in(". seq 501 ack 1 len 500")
-	d.out(". seq 1 ack 3001", "what lay ahead has joined (\"MUST ... aggregate ... queued\", SHLD-31)")
+	d.out(". seq 1 ack 3001", "what lay ahead has joined: it was \"held for later processing\" (SHLD-31)")
 	d.read(5000, 3000)
 }
 
@@ -205,7 +205,7 @@ func TestPSHMarksTheEndOfWhatIsQueued(t *testing.T) {
 	d.write(2500)
 	d.out(". seq 1 len 1000", "")
 	d.out(". seq 1001 len 1000", "")
-	d.out("P. seq 2001 len 500", "\"there is no more queued data\" (MUST-60)")
+	d.out("P. seq 2001 len 500", "\"there is no more queued data to be sent\" (MUST-61)")
 }
 
 var _ = wire.FlagACK

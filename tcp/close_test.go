@@ -27,7 +27,7 @@ func TestPassiveCloseAnswersFIN(t *testing.T) {
 	d.state(closeWait, "")
 	d.equal("the user is told", d.tcb.ended(), true)
 	d.write(10)
-	d.out("P. seq 1 ack 2 len 10", "the other direction is open: half-closed (MUST-12)")
+	d.out("P. seq 1 ack 2 len 10", "the other direction is open: half-closed")
 	d.do(func(t *tcb) { t.closeWrite() })
 	d.out("F. seq 11 ack 2", "<SEQ=300><ACK=101><CTL=FIN,ACK>")
 	d.state(lastAck, "")

@@ -6,7 +6,7 @@ import "time"
 // Section 3.8.4). Nobody asks unless the user wants it: "keep-alives ... MUST default
 // to off" (MUST-25). Connections may share one.
 type keepAlive struct {
-	idle     time.Duration // "MUST be configurable and MUST default to no less than two hours" (MUST-28): the shell's
+	idle     time.Duration // "MUST be configurable" (MUST-27)
 	interval time.Duration
 	count    uint8
 }
@@ -16,7 +16,7 @@ func (t *tcb) setKeepAlive(k *keepAlive) { t.keep, t.probes = k, 0 }
 
 // keepAliveAt is when the next question is due: "keep-alive packets MUST only be sent when
 // no sent data is outstanding, and no data or acknowledgment packets have been
-// received for the connection within an interval" (MUST-27).
+// received for the connection within an interval" (MUST-26).
 func (t *tcb) keepAliveAt() instant {
 	if t.keep == nil || t.state < established || t.state == timeWait || !t.flight.empty() || t.unsent() > 0 {
 		return 0
@@ -51,7 +51,7 @@ func (t *tcb) emitKeepAlive(now instant, o *outgoing) bool {
 	return true
 }
 
-// resendsToDoubt is R1: "at least 3 retransmissions" (RFC 9293, Section 3.8.3, SHLD-9).
+// resendsToDoubt is R1: "at least 3 retransmissions" (RFC 9293, Section 3.8.3, SHLD-10).
 const resendsToDoubt = 3
 
 // orphanLimit is how long a connection that its user has closed tries to get rid of
@@ -60,7 +60,7 @@ const orphanLimit = 100 * time.Second
 
 // givesUp decides whether it is enough: "When the number of transmissions of the same
 // segment reaches a threshold R2 greater than R1, close the connection" (Section 3.8.3,
-// MUST-20). R2 is a time here: "at least 100 seconds" (SHLD-10), for SYN "at least 3
+// MUST-20). R2 is a time here: "at least 100 seconds" (SHLD-11), for SYN "at least 3
 // minutes" (MUST-23), or what the user wants (MUST-21).
 //
 // A peer that answers while its window is shut is not given up: "the sending TCP peer

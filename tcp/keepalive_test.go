@@ -33,7 +33,7 @@ func TestQuietPeerIsAskedAndGivenUp(t *testing.T) {
 	d.ended(errTimeout, "")
 }
 
-// "keep-alive packets MUST only be sent when no sent data is outstanding" (MUST-27).
+// "keep-alive packets MUST only be sent when no sent data is outstanding" (MUST-26).
 func TestNobodyIsAskedWhileDataIsOut(t *testing.T) {
 	d := slowly(t, plainConfig(), "mss 1000")
 	d.tcb.setKeepAlive(askOften)

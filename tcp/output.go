@@ -53,9 +53,9 @@ func (t *tcb) hasWork() bool {
 
 // emitLost sends something again that was lost. The window does not hold it back
 // but where it has shrunk: "A TCP sender ... SHOULD retransmit normally the old
-// unacknowledged data between SND.UNA and SND.UNA+SND.WND (SHLD-15), but ... SHOULD NOT
+// unacknowledged data between SND.UNA and SND.UNA+SND.WND (SHLD-16), but ... SHOULD NOT
 // time out the connection if data beyond the right window edge is not
-// acknowledged" (RFC 9293, Section 3.8.6, SHLD-16, 17).
+// acknowledged" (RFC 9293, Section 3.8.6, SHLD-17).
 func (t *tcb) emitLost(now instant, o *outgoing) bool {
 	i := t.flight.nextDue()
 	if i < 0 {
@@ -162,7 +162,7 @@ func (t *tcb) fill(now instant, o *outgoing, start wire.Seq, n int) int {
 	t.fillHeader(o)
 	end := start.Add(size)
 	// "a PSH bit is set in the last buffered segment (i.e., when there is no more queued
-	// data to be sent)" (RFC 9293, Section 3.9.1.2, MUST-60).
+	// data to be sent)" (RFC 9293, Section 3.9.1.2, MUST-61).
 	if size > 0 && end == t.finSeq() {
 		o.flags |= wire.FlagPSH
 	}

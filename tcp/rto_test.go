@@ -98,7 +98,7 @@ func TestDataIsGivenUpAfterR2(t *testing.T) {
 	d.equal("R1", d.tcb.takeDoubt(), true) // MUST-20: negative advice to the IP layer
 	d.equal("once", d.tcb.takeDoubt(), false)
 	d.wait(13 * time.Minute)
-	d.state(established, "R2 is 15 minutes, \"at least 100 seconds\" (SHLD-10)")
+	d.state(established, "R2 is 15 minutes, \"at least 100 seconds\" (SHLD-11)")
 	d.wait(4 * time.Minute)
 	d.ended(errTimeout, "")
 }

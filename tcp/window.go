@@ -39,7 +39,7 @@ func (t *tcb) reopened() {
 }
 
 // usable is how many bytes behind snd.nxt the peer has room for, which is negative
-// after the window has shrunk (MUST-36 and 37).
+// after the window has shrunk (MUST-34).
 func (t *tcb) usable() int { return int(t.snd.wnd) - t.snd.nxt.Since(t.snd.una) }
 
 // unsent is how many numbers wait to be sent for the first time, FIN included.

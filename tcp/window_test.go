@@ -17,7 +17,7 @@ func TestSendsNoMoreThanTheWindow(t *testing.T) {
 	d.in(". seq 1 ack 1001 win 2500")
 	d.out(". seq 2001 ack 1 len 1000", "the window moved by a segment")
 	d.in(". seq 1 ack 3001 win 2500")
-	d.out("P. seq 3001 ack 1 len 1000", "PSH is on the last segment (MUST-60)")
+	d.out("P. seq 3001 ack 1 len 1000", "PSH is on the last segment (MUST-61)")
 }
 
 // "SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)".
@@ -224,7 +224,7 @@ func TestWindowGoesDownAndUp(t *testing.T) {
 	d.wait(40 * time.Millisecond)
 	d.out(". seq 1 ack 8193 win 0", "the ring is full")
 	d.in("P. seq 8193 ack 1 len 1")
-	d.out(". seq 1 ack 8193 win 0", "a probe is answered (MUST-66: \"MUST process the ACK field\")")
+	d.out(". seq 1 ack 8193 win 0", "a probe is answered")
 	d.read(500, 500)
 	d.silent("500 bytes are no window to tell: the receiver is not silly (MUST-39)")
 	d.read(600, 600)
