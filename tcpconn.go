@@ -180,6 +180,18 @@ func (c *TCPConn) SetUserTimeout(d time.Duration) error {
 	return c.set(func() error { return c.conn.SetUserTimeout(d) })
 }
 
+// SetTTL sets how many routers what is sent may pass, up to 255: the Time to Live of IPv4 and the Hop Limit of
+// IPv6. 0 is what the link's routers advise, or 64.
+func (c *TCPConn) SetTTL(ttl int) error {
+	return c.set(func() error { return c.conn.SetTTL(ttl) })
+}
+
+// SetTOS sets the Diffserv field of what is sent, which says how urgent it is: the upper six bits of IPv4's Type of
+// Service and IPv6's Traffic Class. The lower two are taken for 0.
+func (c *TCPConn) SetTOS(tos int) error {
+	return c.set(func() error { return c.conn.SetTOS(tos) })
+}
+
 // Info returns how the connection is doing.
 func (c *TCPConn) Info() tcp.Info { return c.conn.Info() }
 

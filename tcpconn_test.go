@@ -7,6 +7,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -132,5 +133,24 @@ func TestTCPConnectionFollowsOneInTimeWait(t *testing.T) {
 		l.Close()
 		a.Close()
 		b.Close()
+	})
+}
+
+func TestTTLAndTOSAreChecked(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := neighbors(t, link.CableConfig{})
+		c, _ := connected(t, a, b)
+		for _, set := range []func(int) error{c.SetTTL, c.SetTOS} {
+			if err := set(64); err != nil {
+				t.Error(err)
+			}
+			if err := set(256); !errors.Is(err, syscall.EINVAL) {
+				t.Errorf("256: %v", err)
+			}
+		}
+		c.Close()
+		if err := errors.Join(c.SetTTL(1), c.SetTOS(1)); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("closed: %v", err)
+		}
 	})
 }

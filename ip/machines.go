@@ -308,6 +308,14 @@ func (p *Path) Confirm() {
 	p.i.neighbors.confirm(time.Now(), p.next)
 }
 
+// Doubt says that the first hop of a path may not get what is sent to it, as a transport thinks that hears no
+// answers: "negative advice" (RFC 9293, Section 3.8.3). The neighbor is asked.
+func (p *Path) Doubt() {
+	if p.kind == pathUnicast {
+		p.i.with(func(now time.Time) { p.i.neighbors.doubt(now, p.next) })
+	}
+}
+
 // Join makes the interface take packets to a group, as often as it is called. The error is
 // DropGroupLimit if there are too many groups.
 func (i *Interface) Join(group netip.Addr) (err error) {

@@ -182,6 +182,13 @@ func (n *neighbors) confirm(now time.Time, ip netip.Addr) {
 	}
 }
 
+// doubt asks ip whether it is still there, unless that is being done.
+func (n *neighbors) doubt(now time.Time, ip netip.Addr) {
+	if e := n.table[ip]; e != nil && e.State != NeighborIncomplete && e.State != NeighborProbe {
+		n.enter(now, e, NeighborProbe)
+	}
+}
+
 // reach makes e reachable from now on. The timer of one that is reachable already is left
 // alone: when it expires, it is set again.
 func (n *neighbors) reach(now time.Time, e *neighbor) {

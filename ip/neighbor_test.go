@@ -234,6 +234,31 @@ func TestNeighborIsAskedThreeTimesAndThenFails(t *testing.T) {
 	}
 }
 
+// Who doubts a neighbor has it asked, unless it is being asked.
+func TestDoubtAsksTheNeighborOnce(t *testing.T) {
+	unicast := "solicit " + macA.String() + "; "
+	for state, want := range map[NeighborState][2]string{
+		NeighborIncomplete: {"", "incomplete"}, NeighborReachable: {unicast, "probe A"}, NeighborStale: {unicast, "probe A"},
+		NeighborDelay: {unicast, "probe A"}, NeighborProbe: {"", "probe A"},
+	} {
+		r := newNeighborRig(t, neighborLimits{})
+		r.in(state)
+		r.doubt(r.now, neighborIP)
+		if got := [2]string{r.says(), r.state()}; got != want {
+			t.Errorf("%v: %q, want %q", state, got, want)
+		}
+		r.doubt(r.now, neighborIP)
+		if got := r.says(); got != "" {
+			t.Errorf("%v: again %q", state, got)
+		}
+	}
+	r := newNeighborRig(t, neighborLimits{})
+	r.doubt(r.now, neighborIP)
+	if len(r.table) != 0 {
+		t.Error("one that nobody knows is known now")
+	}
+}
+
 // A dialogue of the life of a neighbor that is used, then leaves.
 func TestNeighborGoesThroughItsStates(t *testing.T) {
 	r := newNeighborRig(t, neighborLimits{})

@@ -81,7 +81,7 @@ func (t *tcb) takeNewACK(now instant, s *segment, d *delivery) {
 	t.flight.ack(s.ack, d)
 	t.snd.una = s.ack
 	t.moved = now
-	t.tries, t.doubtful = 0, false
+	t.tries, t.doubtful, t.soft = 0, false, nil
 	if t.loss != nil && t.loss.longMSS != 0 && t.loss.longAt <= now {
 		t.trustPath()
 	}

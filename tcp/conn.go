@@ -46,6 +46,8 @@ type Conn struct {
 	writing bool   // a goroutine is in Write
 	closed  bool   // by the user
 	gone    bool   // from the table
+	ttl     uint8  // of packets; 0 is what the link says
+	tos     uint8  // their Diffserv field
 	resume  func() // resumeSending
 }
 
@@ -238,7 +240,19 @@ func (c *Conn) expire() {
 		return
 	}
 	c.t.expire(now)
+	doubt := c.t.takeDoubt()
 	c.unlock(now)
+	if doubt {
+		c.doubtPath()
+	}
+}
+
+// doubtPath has the first hop asked whether it is still there.
+func (c *Conn) doubtPath() {
+	c.mu.Lock()
+	path := c.path
+	c.mu.Unlock()
+	path.Doubt()
 }
 
 // shutdown ends the connection because the host does.

@@ -100,6 +100,30 @@ func (c *Conn) SetUserTimeout(d time.Duration) error {
 	})
 }
 
+// SetTTL sets how many routers what is sent may pass, up to 255: the Time to Live of IPv4 and the Hop Limit of IPv6
+// (RFC 9293, Section 3.9.2). 0 is what the link's routers advise, or 64.
+func (c *Conn) SetTTL(ttl int) error {
+	return c.change(func(time.Time) error {
+		if ttl < 0 || ttl > 255 {
+			return syscall.EINVAL
+		}
+		c.ttl = uint8(ttl)
+		return nil
+	})
+}
+
+// SetTOS sets the Diffserv field of what is sent: the upper six bits of IPv4's Type of Service and IPv6's Traffic Class.
+// The lower two, which are for ECN, are taken for 0 (RFC 9293, Section 3.9.1.9).
+func (c *Conn) SetTOS(tos int) error {
+	return c.change(func(time.Time) error {
+		if tos < 0 || tos > 255 {
+			return syscall.EINVAL
+		}
+		c.tos = uint8(tos) &^ 3
+		return nil
+	})
+}
+
 // SetKeepAlive makes the connection ask a peer that is silent whether it is still there: after idle, then every
 // interval, and give it up with ETIMEDOUT after count questions. idle 0 turns it off.
 func (c *Conn) SetKeepAlive(idle, interval time.Duration, count int) error {

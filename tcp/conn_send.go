@@ -24,7 +24,7 @@ func (c *Conn) sendLocked(now time.Time) {
 		if b.count == 0 {
 			break
 		}
-		b.path, b.built = c.path, false
+		b.path, b.ttl, b.tos, b.built = c.path, c.ttl, c.tos, false
 		c.t.hold()
 		if !c.emptyLocked(b) {
 			return
@@ -120,6 +120,8 @@ type batch struct {
 	heads  [batchLen][headLen]byte
 	joined []byte // payloads that lie in two pieces
 	path   ip.Path
+	ttl    uint8
+	tos    uint8
 	built  bool // frames are what out says
 	first  int  // of the frames, that which goes next
 	count  int
@@ -137,7 +139,7 @@ func (b *batch) clear() {
 	for k := range b.out[:b.count] {
 		b.out[k].payload = [2][]byte{}
 	}
-	b.first, b.count, b.joined = 0, 0, b.joined[:0]
+	b.first, b.count, b.ttl, b.tos, b.joined = 0, 0, 0, 0, b.joined[:0]
 }
 
 func (l *Layer) putBatch(b *batch) {
@@ -157,17 +159,17 @@ func (b *batch) build(t *tuple) {
 	if cap(b.joined) < need {
 		b.joined = make([]byte, 0, need)
 	}
-	df := b.path.DontFragment(0)
+	h := ip.Header{Protocol: wire.ProtoTCP, DontFragment: b.path.DontFragment(0), TTL: b.ttl, TOS: b.tos}
 	for k := range b.out[:b.count] {
-		b.frames[k] = b.frame(k, df, t)
+		b.frames[k] = b.frame(k, &h, t)
 	}
 }
 
 // frame makes segment k a frame.
-func (b *batch) frame(k int, df bool, t *tuple) link.Frame {
+func (b *batch) frame(k int, packet *ip.Header, t *tuple) link.Frame {
 	o := &b.out[k]
 	n := wire.TCPLen + int(o.optLen) + o.size()
-	head := b.path.AppendHeader(b.heads[k][:0], &ip.Header{Protocol: wire.ProtoTCP, DontFragment: df}, n)
+	head := b.path.AppendHeader(b.heads[k][:0], packet, n)
 	at := len(head)
 	h := o.header(t.local.Port(), t.remote.Port())
 	head = wire.AppendTCP(head, &h, o.options())

@@ -12,6 +12,7 @@ type Info struct {
 	Local, Remote netip.AddrPort
 	State         string // "ESTABLISHED", as in RFC 9293, Section 3.3.2
 	Err           error  // what ended the connection, a syscall.Errno, until a call has told it
+	Soft          error  // what ICMP has said since the peer last took something, a syscall.Errno: it may pass
 
 	RTT, RTTVar, MinRTT time.Duration // 0 if not measured
 	RTO                 time.Duration
@@ -57,6 +58,7 @@ func (c *Conn) Info() Info {
 	if c.failure != 0 {
 		i.Err = c.failure
 	}
+	i.Soft = t.soft
 	if t.early != nil {
 		i.EarlyPieces = t.early.set.Len()
 	}

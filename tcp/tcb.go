@@ -15,7 +15,7 @@ import (
 type tcb struct {
 	cfg  *config
 	err  error // why the connection ended, if it did not end well
-	soft error // what ICMP has said, which may pass
+	soft error // what ICMP has said since the peer last took something, which may pass
 
 	snd sendSpace
 	rcv recvSpace
