@@ -133,6 +133,11 @@ func (t *tcb) sendNew(now instant, o *outgoing, n int) {
 	}
 	t.snd.nxt = start.Add(n)
 	t.flight.add(start, t.snd.nxt, now)
+	if t.kind == tailing {
+		// "The sender SHOULD start or restart a loss probe PTO timer after transmitting new data" (RFC 8985,
+		// Section 7.2).
+		t.retransmit, t.kind = 0, idle
+	}
 	t.sentInRecovery(n)
 	t.cc.lastSent = now
 	if o.size()%t.payloadMax(int(o.optLen)) != 0 {
@@ -236,7 +241,9 @@ func (t *tcb) emitProbe(now instant, o *outgoing) bool {
 		return true
 	}
 	if n := min(t.unsent(), max(t.usable(), 1), t.payloadMax(int(o.optLen))); n > 0 {
+		small := t.snd.small
 		t.sendNew(now, o, n)
+		t.snd.small = small // it was not the user who made it small, and it must not hold back what he wrote
 		return true
 	}
 	return false

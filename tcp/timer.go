@@ -44,7 +44,8 @@ func (t *tcb) settle(now instant) {
 
 func (t *tcb) startTimer(now instant) {
 	if t.mayProbeTail() {
-		t.kind, t.retransmit = tailing, now.add(t.probeTimeout())
+		// Not later than the retransmission timer would end, which new data does not start again.
+		t.kind, t.retransmit = tailing, min(now.add(t.probeTimeout()), max(t.moved.add(t.rto()), now.add(granularity)))
 		return
 	}
 	t.startRTO(now)
