@@ -154,3 +154,27 @@ func TestTTLAndTOSAreChecked(t *testing.T) {
 		}
 	})
 }
+
+// As in package net, a connection asks its peer by itself, every 15 seconds, and gives it up when it has not answered 9
+// times. Unlike RFC 9293, Section 3.8.4 (MUST-25, MUST-28), because that is what programs written for package net expect.
+func TestSilentPeersAreAskedForAsByPackageNet(t *testing.T) {
+	for keep, want := range map[bool]time.Duration{true: 15*time.Second + 9*15*time.Second, false: 1000 * time.Hour} {
+		synctest.Test(t, func(t *testing.T) {
+			end, other := link.NewCable(link.CableConfig{})
+			wire := link.Impair(end, link.Impairment{}, link.Impairment{})
+			a := newHost(t, wire, landline.Config{Addresses: prefixes("10.0.0.1/24"), Probes: -1})
+			b := newHost(t, other, landline.Config{Addresses: prefixes("10.0.0.2/24"), Probes: -1, Seed: 2})
+			c, _ := connected(t, a, b)
+			if !keep {
+				c.SetKeepAlive(false)
+			}
+			wire.Set(link.Impairment{Loss: 1}, link.Impairment{Loss: 1})
+			began := time.Now()
+			c.SetReadDeadline(began.Add(1000 * time.Hour))
+			_, err := c.Read(make([]byte, 1))
+			if d := time.Since(began).Round(time.Second); d != want || errors.Is(err, syscall.ETIMEDOUT) != keep {
+				t.Errorf("asked for: %v: %v after %v", keep, err, d)
+			}
+		})
+	}
+}

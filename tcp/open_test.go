@@ -233,8 +233,25 @@ func TestMSSOptionIsBelievedWithinBounds(t *testing.T) {
 	}
 }
 
-// "The MSS option SHOULD be sent in every SYN" (SHLD-5), and "the value ... MUST be less than
-// or equal to MMS_R - 20" (MUST-67): what the link carries, less the fixed headers.
+// The MSS option "MUST NOT be sent in other segments" than those with SYN (RFC 9293, Section 3.2, MUST-65). Where it comes in
+// another, as any option may (MUST-5), it says nothing.
+func TestMSSBelongsToSYNs(t *testing.T) {
+	d := establishedPlain(t)
+	d.in(". seq 1 ack 1 len 1000 mss 100")
+	d.in(". seq 1001 ack 1 len 1000 mss 100")
+	d.out(". seq 1 ack 2001 mss none", "an acknowledgment")
+	d.write(2500)
+	d.out(". seq 1 ack 2001 len 1000 mss none", "the peer's MSS is what its SYN said")
+	d.out(". seq 1001 ack 2001 len 1000 mss none", "")
+	d.out("P. seq 2001 ack 2001 len 500 mss none", "")
+	d.do(func(t *tcb) { t.closeWrite() })
+	d.out("F. seq 2501 ack 2001 mss none", "")
+	d.do(func(t *tcb) { t.abort() })
+	d.out("R. seq 2502 ack 2001 mss none", "")
+}
+
+// SYN has an MSS option always (SHLD-5, MAY-3). It "must be less than or equal to" MMS_R - 20 (MUST-67): what
+// the link carries, less the fixed headers.
 func TestAnnouncesWhatTheLinkCarries(t *testing.T) {
 	d := newDialogue(t)
 	e := d.endpoint()

@@ -341,7 +341,7 @@ func TestSYNHasTheAddressThatWasAskedFor(t *testing.T) {
 	})
 }
 
-// "If the TCP endpoint is processing a series of queued segments, it MUST process them all before sending any ACK
+// "if the TCP endpoint is processing a series of queued segments, it MUST process them all before sending any ACK
 // segments" (MUST-59), "to aggregate ACK segments whenever possible" (MUST-58).
 func TestSegmentsOfABatchAreAcknowledgedOnce(t *testing.T) {
 	withPeer(t, func(p *peer) {
@@ -512,5 +512,30 @@ func TestTTLAndTOSAreThoseOfTheUser(t *testing.T) {
 				p.Errorf("%d: %v", n, got)
 			}
 		}
+	})
+}
+
+// "the application MUST be able to turn them on or off for each TCP connection" (MUST-24), "they MUST default to off" (MUST-25), and
+// the interval "MUST be configurable" (MUST-27).
+func TestKeepAliveIsTheUsers(t *testing.T) {
+	withPeer(t, func(p *peer) {
+		c, seq, ack := p.connect(80)
+		defer c.Close()
+		time.Sleep(1000 * time.Hour)
+		p.silent("it is off")
+		c.SetKeepAlive(3*time.Hour, time.Minute, 2)
+		p.send(hostAddr, 80, said{flags: wire.FlagACK, seq: seq, ack: ack})
+		for range 2 {
+			time.Sleep(3*time.Hour - time.Second)
+			p.silent("the peer has been heard of")
+			time.Sleep(2 * time.Second)
+			if r := p.answer(wire.FlagACK, "a question"); r.Seq() != ack.Add(-1) || len(r.Payload()) != 0 {
+				p.Errorf("%v", r.TCP)
+			}
+			p.send(hostAddr, 80, said{flags: wire.FlagACK, seq: seq, ack: ack})
+		}
+		c.SetKeepAlive(0, 0, 0)
+		time.Sleep(1000 * time.Hour)
+		p.silent("it is off again")
 	})
 }

@@ -26,6 +26,18 @@ func TestResetMustHitExactly(t *testing.T) {
 	d.ended(errReset, "\"exactly matches\"")
 }
 
+// "TCP implementations SHOULD allow a received RST segment to include data" (RFC 9293, Section 3.5.2, SHLD-2).
+func TestResetMayCarryText(t *testing.T) {
+	d := establishedPlain(t)
+	d.in("R seq 1 len 20")
+	d.ended(errReset, "the text may say why")
+	d.equal("which is not for the user", d.tcb.readable(), 0)
+
+	e := establishedPlain(t)
+	e.in("R seq 0 len 20")
+	e.state(established, "its first number counts, wherever its text ends")
+}
+
 func TestResetHitsAShutWindow(t *testing.T) {
 	c := plainConfig()
 	c.recvMax = 4096

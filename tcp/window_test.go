@@ -20,6 +20,17 @@ func TestSendsNoMoreThanTheWindow(t *testing.T) {
 	d.out("P. seq 3001 ack 1 len 1000", "PSH is on the last segment (MUST-61)")
 }
 
+// "The window size MUST be treated as an unsigned number" (MUST-1), and is best kept in 32 bits (REC-1).
+func TestWindowsAreUnsigned(t *testing.T) {
+	d := establishedWith(t, config{noTimestamps: true}, "mss 1000 wscale 14 win 32768")
+	d.equal("of a SYN", d.tcb.snd.wnd, uint32(32768))
+	d.in(". seq 1 ack 1 win 65535")
+	d.equal("the greatest", d.tcb.snd.wnd, uint32(65535<<14))
+	d.equal("usable", d.tcb.usable(), 65535<<14)
+	d.write(1000)
+	d.out("P. seq 1 ack 1 len 1000", "there is room")
+}
+
 // "SND.WL1 < SEG.SEQ or (SND.WL1 = SEG.SEQ and SND.WL2 =< SEG.ACK)".
 func TestOldSegmentsDoNotMoveTheWindow(t *testing.T) {
 	d := establishedPlain(t)

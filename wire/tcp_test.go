@@ -143,6 +143,34 @@ func TestUnknownOptionsAreSteppedOver(t *testing.T) {
 	}
 }
 
+// "The content of the header beyond the End of Option List Option MUST be header padding of zeros" (RFC 9293, Section
+// 3.1, MUST-69).
+func TestOptionsArePaddedWithZeros(t *testing.T) {
+	for n := range 4 {
+		options := make([]byte, n)
+		for k := range options {
+			options[k] = 1
+		}
+		s := segment(options...)
+		equal(t, "length", s.HeaderLen(), 20+(n+3)/4*4)
+		equalBytes(t, "options", s[20:], append(options, make([]byte, (4-n)%4)...))
+	}
+}
+
+// "receivers MUST be prepared to process options even if they do not begin on a word boundary" (Section 3.2, MUST-64).
+func TestOptionsBeginAnywhere(t *testing.T) {
+	for n := range 8 {
+		var options []byte
+		for range n {
+			options = wire.AppendNOP(options)
+		}
+		options = wire.AppendTimestamps(wire.AppendMSS(options, 1460), 7, 8)
+		var o wire.TCPOptions
+		equal(t, "error", segment(options...).ReadOptions(&o), nil)
+		equal(t, "options", o, wire.TCPOptions{MSS: 1460, HasTimestamps: true, TSVal: 7, TSEcr: 8})
+	}
+}
+
 // "TCP implementations MUST be prepared to handle an illegal option length
 // (e.g., zero)" (RFC 9293, MUST-7).
 func TestImpossibleOptionLengthEndsTheWalk(t *testing.T) {
