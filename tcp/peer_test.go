@@ -304,6 +304,11 @@ func TestListenersStandBesideConnections(t *testing.T) {
 		if next := p.answer(wire.FlagSYN|wire.FlagACK, "the new listener takes others"); next.Seq() == half.Seq() {
 			p.Error("with the same number")
 		}
+		p.dial("10.0.0.1:5000", 81)
+		p.answer(wire.FlagSYN, "from a port that the user chose")
+		if _, err := p.host.Listen(ListenConfig{Local: netip.MustParseAddrPort("0.0.0.0:5000")}); err != syscall.EADDRINUSE {
+			p.Errorf("a listener there: %v", err)
+		}
 	})
 }
 

@@ -1,0 +1,74 @@
+package landline_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+// What a document names in proof has to be there: tests, and the scripts of tcp/testdata.
+func TestDocumentsNameTestsThatExist(t *testing.T) {
+	there := testsThatExist(t)
+	docs, err := filepath.Glob("docs/*.md")
+	if err != nil || len(docs) == 0 {
+		t.Fatalf("%d documents, %v", len(docs), err)
+	}
+	named := 0
+	for _, doc := range docs {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range proofs(string(text)) {
+			if named++; !there[name] {
+				t.Errorf("%s: there is no %s", doc, name)
+			}
+		}
+	}
+	if named < 100 {
+		t.Errorf("only %d tests are named", named)
+	}
+	if there["TestThatIsNotThere"] || len(proofs("`TestA` and `pkg`: `a-b.pkt`, TestC")) != 2 {
+		t.Error("it sees what is not there")
+	}
+}
+
+var proof = regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Za-z0-9_]+|[a-z0-9-]+\\.pkt)`")
+
+func proofs(text string) (names []string) {
+	for _, m := range proof.FindAllStringSubmatch(text, -1) {
+		names = append(names, m[1])
+	}
+	return names
+}
+
+func testsThatExist(t *testing.T) map[string]bool {
+	there := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func ((?:Test|Fuzz|Example)\w+)\(`)
+	err := filepath.WalkDir(".", func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case d.IsDir() && path != "." && strings.HasPrefix(d.Name(), "."):
+			return fs.SkipDir
+		case strings.HasSuffix(path, ".pkt"):
+			there[d.Name()] = true
+		case strings.HasSuffix(path, "_test.go"):
+			b, err := os.ReadFile(path)
+			if err != nil {
+				return err
+			}
+			for _, m := range declared.FindAllSubmatch(b, -1) {
+				there[string(m[1])] = true
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return there
+}
