@@ -24,10 +24,13 @@ func (s *Stack) fault(f *Fault) Drop {
 	if f.Err.Errno != syscall.EMSGSIZE {
 		return 0
 	}
-	if mtu, ok := s.mtus.learn(f, s.linkMTU(f.Quote.Dst)); ok {
-		if t := s.transports[f.Quote.Protocol]; t != nil && t.Narrow != nil {
-			t.Narrow(f, mtu)
-		}
+	link := s.linkMTU(f.Quote.Dst)
+	mtu, news := s.mtus.learn(f, link)
+	if !news {
+		mtu, _ = s.mtus.lookup(f.Quote.Dst, link) // another flow may have learnt it
+	}
+	if t := s.transports[f.Quote.Protocol]; t != nil && t.Narrow != nil && mtu < f.Quote.Len {
+		t.Narrow(f, mtu)
 	}
 	return 0
 }

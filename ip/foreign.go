@@ -36,13 +36,55 @@ func (s *Stack) PathAs(src, dst netip.Addr, i *Interface) (Path, error) {
 	return p, nil
 }
 
+// A ForeignEcho is a ping to another machine, for which this host speaks.
+type ForeignEcho struct {
+	Interface *Interface
+	Src, Dst  netip.Addr
+	ID, Seq   uint16
+	Data      []byte // until the function that got it returns
+	TTL       uint8
+}
+
+// TakeForeignEchoes makes take get the pings to other machines, on the goroutine that brought them; it must not
+// block. nil ends that. Who wants to answer calls Answer.
+func (s *Stack) TakeForeignEchoes(take func(ForeignEcho)) {
+	s.foreignEcho.Store(&take)
+	s.TakeForeign(wire.ProtoICMP, take != nil)
+	s.TakeForeign(wire.ProtoICMPv6, take != nil)
+}
+
+// Answer sends the answer to a ping, in the name of who was asked.
+func (s *Stack) Answer(e ForeignEcho) error {
+	path, err := s.PathAs(e.Dst, e.Src, e.Interface)
+	if err != nil {
+		return err
+	}
+	rest := wire.EchoRest(e.ID, e.Seq)
+	if e.Src.Is4() {
+		m := wire.AppendICMPv4(nil, wire.ICMPv4EchoReply, 0, rest, e.Data)
+		return path.sendPayload(Header{Protocol: wire.ProtoICMP}, m)
+	}
+	m := wire.AppendICMPv6(nil, wire.ICMPv6EchoReply, 0, rest, e.Data)
+	return path.sendPayload(Header{Protocol: wire.ProtoICMPv6}, m)
+}
+
+// foreignEcho hands over a ping to another machine, and reports whether it was one.
+func (in *input) foreignEcho(p *Packet, id, seq uint16, data []byte) bool {
+	take := in.i.stack.foreignEcho.Load()
+	if take == nil || *take == nil || p.Group || in.v.isLocal(p.Dst) || in.i.loopback {
+		return false
+	}
+	(*take)(ForeignEcho{in.i, p.Src, p.Dst, id, seq, data, p.TTL})
+	return true
+}
+
 // Clone returns a copy of p's headers, and what lies with them, that lasts: what it takes to tell its sender of an
 // error later.
 func (p *Packet) Clone() *Packet {
 	c := *p
 	head := len(p.ip) - len(p.Head)
-	c.ip = slices.Clone(p.ip)
-	c.Head, c.Body = c.ip[head:], nil
+	c.ip = slices.Clone(p.ip[:min(len(p.ip), maxBuilt)])
+	c.Head, c.Body = c.ip[min(head, len(c.ip)):], nil
 	return &c
 }
 

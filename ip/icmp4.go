@@ -34,6 +34,9 @@ func (in *input) answerEcho4(p *Packet, m wire.ICMPv4) Drop {
 	if p.Group {
 		return DropICMPKind
 	}
+	if in.foreignEcho(p, m.ID(), m.Seq(), m.Payload()) {
+		return 0
+	}
 	path, err := in.i.stack.Path(p.Dst, p.Src, nil)
 	if err != nil {
 		return DropNoRoute

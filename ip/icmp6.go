@@ -40,6 +40,9 @@ func (in *input) isTentative(p *Packet) bool {
 // answerEcho6 answers a ping: "Every node MUST implement an ICMPv6 Echo responder function" (RFC 4443,
 // Section 4.2). One to a group, too, is answered, from an address of ours.
 func (in *input) answerEcho6(p *Packet, m wire.ICMPv6) Drop {
+	if in.foreignEcho(p, m.ID(), m.Seq(), m.Payload()) {
+		return 0
+	}
 	path, err := in.i.stack.errorPath(p)
 	if err != nil {
 		return DropNoRoute

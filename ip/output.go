@@ -121,7 +121,11 @@ func (p *Path) sendWhole(frames []link.Frame, until <-chan struct{}) error {
 func (p *Path) fits(frames []link.Frame) bool {
 	mtu := p.MTU() + wire.EthernetLen
 	for k := range frames {
-		if frames[k].Len() > mtu && frames[k].SegSize == 0 {
+		n := frames[k].Len()
+		if frames[k].SegSize != 0 { // the longest that it will be cut to
+			n = min(n, len(frames[k].Head)+int(frames[k].SegSize))
+		}
+		if n > mtu {
 			return false
 		}
 	}

@@ -42,8 +42,10 @@ type Stack struct {
 
 	transports [256]*Transport  // by protocol; fixed once a device is attached
 	foreign    [256]atomic.Bool // whether the transport takes what is for other machines
-	lo         *Interface
-	view       atomic.Pointer[view]
+
+	foreignEcho atomic.Pointer[func(ForeignEcho)] // who takes pings to other machines
+	lo          *Interface
+	view        atomic.Pointer[view]
 
 	fragments fragments
 	mtus      mtus

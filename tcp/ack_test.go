@@ -139,7 +139,7 @@ func TestCloseReadDropsWhatArrives(t *testing.T) {
 	d.in("F. seq 3001 ack 1")
 	d.out(". seq 1 ack 3002", "all is acknowledged")
 	d.equal("kept", d.tcb.readable(), 0)
-	d.equal("memory", d.tcb.memory(), 0)
+	d.equal("memory", d.tcb.rcv.ring.Cap(), 0)
 	d.state(closeWait, "the peer ends in good order")
 }
 

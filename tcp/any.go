@@ -53,7 +53,7 @@ func (l *Layer) ListenAny() (*AnyListener, error) {
 	}
 	a := &AnyListener{layer: l, ready: make(chan struct{}, 1), pending: map[tuple]*Pending{}}
 	l.any.Store(a)
-	l.stack.TakeForeign(wire.ProtoTCP, true)
+	l.countForeign(1)
 	return a, nil
 }
 
@@ -109,7 +109,23 @@ func (a *AnyListener) Close() error {
 	a.mu.Unlock()
 	a.acceptBy.Close()
 	a.layer.any.CompareAndSwap(a, nil)
+	a.layer.countForeign(-1)
 	return nil
+}
+
+// countForeign counts those who want segments for other machines: a listener, and connections in their name. When
+// there is none any more, such segments go where they did before.
+func (l *Layer) countForeign(n int) {
+	l.foreignMu.Lock()
+	defer l.foreignMu.Unlock()
+	l.foreign += n
+	l.stack.TakeForeign(wire.ProtoTCP, l.foreign > 0)
+}
+
+func (l *Layer) takesForeign() bool {
+	l.foreignMu.Lock()
+	defer l.foreignMu.Unlock()
+	return l.foreign > 0
 }
 
 // receive takes a segment for which there is no connection.
@@ -189,23 +205,30 @@ func (p *Pending) Accept() (*Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if !p.listener.settle(p) {
-		return nil, syscall.ECONNABORTED
-	}
 	now := time.Now()
 	c := l.newConn(p.tuple, path)
 	c.via = linkLocalVia(p.remote.Addr(), p.packet.Interface)
 	c.mu.Lock()
-	e := l.endpointFor(&c.tuple, &path, now)
 	shard, hash := l.shardOf(&c.tuple)
+	e := l.endpointFor(&c.tuple, &path, now)
 	if last, ok := shard.succeed(&c.tuple); ok && e.iss.Before(last.Add(seqGap)) {
 		e.iss = last.Add(seqGap)
 	}
+	c.t = accept(l.configFor(&path), now, e, &p.syn)
+	// First it is a connection, then it is no longer pending: what comes in between is for it.
 	if !shard.add(c, hash, nil) {
 		c.mu.Unlock()
 		return nil, syscall.ECONNABORTED
 	}
-	c.t = accept(l.configFor(&path), now, e, &p.syn)
+	if !p.listener.settle(p) {
+		shard.remove(c, hash, nil)
+		c.gone = true
+		c.mu.Unlock()
+		return nil, syscall.ECONNABORTED
+	}
+	if c.foreign = !l.stack.IsLocal(p.local.Addr()); c.foreign {
+		l.countForeign(1)
+	}
 	l.counts.accepted.Add(1)
 	c.unlock(now)
 	return c, nil

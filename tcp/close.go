@@ -129,5 +129,5 @@ func (t *tcb) arriveTimeWait(now instant, s *segment) {
 	if w.arrive(t.cfg, now, s) == waitAnswer {
 		t.ackNow = true
 	}
-	t.lingerAt = w.until
+	t.lingerAt, t.challenged = w.until, w.challenged
 }

@@ -20,11 +20,11 @@ import (
 // systems, what ended a connection is told once: after it reads are io.EOF, and writes EPIPE.
 type Conn struct {
 	tuple
-	layer    *Layer
-	next     *Conn         // in the table; under the shard's lock
-	listener *Listener     // that it came to, or nil
-	via      *ip.Interface // nil if any
-	bound    bool          // the user chose the local port, which is held for it
+	layer   *Layer
+	next    *Conn         // in the table; under the shard's lock
+	via     *ip.Interface // nil if any
+	foreign bool          // the local address is another machine's
+	bound   bool          // the user chose the local port, which is held for it
 
 	// Tokens: there is one if there may be something to do, for one goroutine. Who leaves something to do
 	// puts it back. They are made when somebody waits for the first time.
@@ -77,18 +77,32 @@ func (c *Conn) unlock(now time.Time) {
 
 // settleLocked notes what has become of the connection, and wakes who waits for it.
 func (c *Conn) settleLocked(now time.Time) {
-	if !c.sending && !c.gone {
-		switch c.t.state {
-		case closed:
-			c.leaveLocked(nil)
-		case timeWait:
-			c.leaveLocked(&waitRecord{waiter: c.t.waiter(), began: c.t.cfg.at(now), bound: c.bound})
-		default:
-			c.armLocked(now)
-		}
+	if c.t.state == closed {
+		c.endLocked()
+	}
+	switch {
+	case c.gone:
+	case c.sending || c.t.state != closed && c.t.state != timeWait:
+		c.armLocked(now)
+	case c.t.state == closed:
+		c.leaveLocked(nil)
+	default:
+		c.leaveLocked(&waitRecord{waiter: c.t.waiter(), began: c.t.cfg.at(now), bound: c.bound})
 	}
 	c.chargeLocked()
 	c.wakeLocked()
+}
+
+// endLocked notes why the connection has ended, and no longer waits for a device to take what is left.
+func (c *Conn) endLocked() {
+	if c.t.err != nil {
+		c.failure, c.t.err = c.errno(c.t.err), nil
+	}
+	if c.parked != nil {
+		c.layer.putBatch(c.parked)
+		c.parked, c.sending = nil, false
+		c.t.release()
+	}
 }
 
 // leaveLocked takes the connection out of the table. In TIME-WAIT a record stays.
@@ -98,13 +112,13 @@ func (c *Conn) leaveLocked(w *waitRecord) {
 		c.timer.Stop()
 		c.timer = nil
 	}
-	if c.failure == 0 && c.t.err != nil {
-		c.failure = c.errno(c.t.err)
-	}
 	s, hash := c.layer.shardOf(&c.tuple)
 	s.remove(c, hash, w)
 	if w == nil {
 		c.layer.releasePort(&c.tuple, c.bound)
+	}
+	if c.foreign {
+		c.layer.countForeign(-1)
 	}
 }
 

@@ -68,7 +68,9 @@ func (c *Conn) readLocked(b []byte) (n int, err error) {
 // afterReadLocked lets go of the lock after something has been taken from what has arrived. Most of the time
 // the peer need not be told.
 func (c *Conn) afterReadLocked() {
-	if c.t.windowDue {
+	if c.gone {
+		c.chargeLocked()
+	} else if c.t.windowDue {
 		c.unlock(time.Now())
 		return
 	}
@@ -158,14 +160,18 @@ func (c *Conn) tryWrite(b []byte) (n int, wait waiting, err error) {
 func (c *Conn) SetReadDeadline(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.limitsLocked().read.Set(t)
+	if !c.closed {
+		c.limitsLocked().read.Set(t)
+	}
 }
 
 // SetWriteDeadline is SetReadDeadline for writes.
 func (c *Conn) SetWriteDeadline(t time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.limitsLocked().write.Set(t)
+	if !c.closed {
+		c.limitsLocked().write.Set(t)
+	}
 }
 
 // TakeError returns what ended the connection, a syscall.Errno, if no call has told it yet. Then it is told, as

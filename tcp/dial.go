@@ -57,12 +57,12 @@ func (c *Conn) isOpen() (wait chan struct{}, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	switch {
+	case c.closed:
+		err = net.ErrClosed
 	case !c.opened():
 		return waitLocked(&c.writable), nil
 	case c.failure != 0:
 		err, c.failure = c.failure, 0
-	case c.t.state == closed && c.closed:
-		err = net.ErrClosed
 	}
 	return nil, err
 }
@@ -119,8 +119,14 @@ func (l *Layer) place(c *Conn, now time.Time) error {
 	first := l.key.Pair(c.local.Addr(), c.remote.Addr(), uint64(c.remote.Port())) + l.stack.Random()
 	for k := range uint64(ip.EphemeralPorts) {
 		c.local = netip.AddrPortFrom(c.local.Addr(), ip.EphemeralPort(first+k))
+		if c.local == c.remote {
+			continue // it would be connected to itself
+		}
 		if !l.ports.Held(c.local.Port()) && l.try(c, now) {
 			return nil
+		}
+		if l.isClosed() {
+			return net.ErrClosed
 		}
 	}
 	return syscall.EADDRNOTAVAIL // as Linux says of this

@@ -65,6 +65,9 @@ type Layer struct {
 	shards [shardCount]shard
 	any    atomic.Pointer[AnyListener] // nil if there is none
 
+	foreignMu sync.Mutex
+	foreign   int // who wants segments for other machines: see countForeign
+
 	mu        sync.RWMutex
 	closed    bool
 	listeners map[uint16][]*Listener
@@ -137,10 +140,9 @@ func (l *Layer) Close() {
 		a.Close()
 	}
 	for k := range l.shards {
-		for _, c := range l.shards[k].all() {
+		for _, c := range l.shards[k].stop() {
 			c.shutdown()
 		}
-		l.shards[k].stop()
 	}
 }
 
@@ -199,7 +201,7 @@ func (l *Layer) answer(t *tuple, via *ip.Interface, o *outgoing) {
 // something came from by an interface.
 func (l *Layer) path(from, to netip.Addr, via *ip.Interface) (ip.Path, error) {
 	via = linkLocalVia(to, via)
-	if l.any.Load() != nil && !l.stack.IsLocal(from) {
+	if !l.stack.IsLocal(from) && l.takesForeign() {
 		return l.stack.PathAs(from, to, via)
 	}
 	return l.stack.Path(from, to, via)

@@ -125,7 +125,7 @@ func (o *Listener) hears(dst netip.Addr, via *ip.Interface) bool {
 	case o.via != nil && o.via != via:
 		return false
 	case local.IsUnspecified():
-		return local.Is4() == dst.Is4() || o.dual && local.Is6()
+		return (local.Is4() == dst.Is4() || o.dual && local.Is6()) && o.layer.stack.IsLocal(dst)
 	}
 	return local.WithZone("") == dst
 }

@@ -28,8 +28,24 @@ func (t *tcb) mayHold(r *ring.Ring) int {
 	return max(r.Cap(), minBuffer) - r.Len()
 }
 
-// chargeLocked tells the budget how much the connection has.
+// mayHoldEarly returns how far beyond RCV.NXT text may be taken that is not next in turn: what would make the ring
+// grow for a gap waits until memory is not scarce.
+func (t *tcb) mayHoldEarly() int {
+	if !t.cfg.budget.pressed() {
+		return maxBuffer
+	}
+	return max(t.rcv.ring.Cap(), minBuffer) - t.rcv.ring.Len()
+}
+
+// chargeLocked tells the budget how much the connection has. One that is over has nothing to send, and keeps only
+// what is still to be read.
 func (c *Conn) chargeLocked() {
+	if c.gone {
+		c.t.snd.ring, c.t.flight = ring.Ring{}, flight{}
+	}
+	if c.gone && (c.closed || c.t.readable() == 0) {
+		c.t.rcv.ring = ring.Ring{}
+	}
 	if n := c.t.memory(); n != c.charged {
 		c.t.cfg.budget.used.Add(int64(n - c.charged))
 		c.charged = n

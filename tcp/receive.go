@@ -34,7 +34,7 @@ func (l *Layer) receive(ps []ip.Packet) {
 			continue
 		}
 		c.mu.Lock()
-		if c.gone { // since it was looked up
+		if c.gone || c.via != nil && c.via != p.Interface { // gone since it was looked up, or of another link
 			c.mu.Unlock()
 			c = nil
 			l.receiveOther(now, p, &t, &s)
@@ -82,11 +82,14 @@ func (l *Layer) receiveOther(now time.Time, p *ip.Packet, t *tuple, s *segment) 
 		o.receive(now, p, t, s)
 		return
 	}
-	if a := l.any.Load(); a != nil {
+	switch a := l.any.Load(); {
+	case a != nil:
 		a.receive(p, t, s)
-		return
+	case l.stack.IsLocal(p.Dst):
+		l.refuse(p, t, s)
+	default:
+		l.stack.Drop(ip.DropNotForUs) // it came here for the sake of connections that are older than the listener's end
 	}
-	l.refuse(p, t, s)
 }
 
 // receiveLate takes a segment for a connection in TIME-WAIT. It reports false if the segment

@@ -20,6 +20,7 @@ type halfOpens struct {
 	all    map[tuple]*halfOpen
 	queues [synTries]fifo[*halfOpen] // by how often SYN,ACK was sent, less one; each in the order in which they are due
 	timer  *time.Timer
+	due    instant // when the timer ends; 0 if it does not run
 	closed bool
 
 	cookies instant // when a cookie was last given out; 0 if never
@@ -131,7 +132,10 @@ func (o *Listener) receiveSYN(now time.Time, p *ip.Packet, t *tuple, s *segment)
 		return
 	}
 	at := h.cfg.at(now)
-	if !o.syns.add(h) {
+	switch o.syns.add(h) {
+	case addedTwice:
+		return // another goroutine is answering
+	case addedNot:
 		o.layer.giveCookie(at, h, s)
 		o.syns.noteCookie(at)
 	}
@@ -160,12 +164,12 @@ const seqGap = 1 << 17
 func (o *Listener) answerSYN(now instant, h *halfOpen, path *ip.Path) {
 	d := o.syns.draft(h, now)
 	d.synDue = true
-	var list [1]outgoing
-	if d.emit(now, &list[0]) {
-		o.layer.send(path, &h.t, &list[0])
+	o.syns.sent(h, now) // before it is: the answer may come sooner than the sender does
+	var out outgoing
+	if d.emit(now, &out) {
+		o.layer.send(path, &h.t, &out)
 	}
 	o.layer.putDraft(d)
-	o.syns.sent(h, now)
 }
 
 // receiveHalfOpen takes a segment of a connection in SYN-RECEIVED.
@@ -196,23 +200,23 @@ func (o *Listener) receiveHalfOpen(now time.Time, h *halfOpen, s *segment) {
 
 // promote makes a connection of a record.
 func (o *Listener) promote(now time.Time, h *halfOpen, d *tcb) {
-	if !o.syns.remove(h) {
-		o.layer.putDraft(d) // another goroutine has
-		return
-	}
-	path, err := o.layer.stack.Path(h.t.local.Addr(), h.t.remote.Addr(), h.via)
+	path, err := o.layer.path(h.t.local.Addr(), h.t.remote.Addr(), h.via)
 	if err != nil {
+		o.syns.remove(h) // its address is no longer ours
+		o.layer.putDraft(d)
 		return
 	}
 	c := o.layer.newConn(h.t, path)
-	c.t, c.via, c.listener = d, h.via, o
+	c.t, c.via = d, h.via
 	c.mu.Lock()
 	shard, hash := o.layer.shardOf(&c.tuple)
+	// First it is a connection, then it is no longer a record: what comes in between is for it.
 	if !shard.add(c, hash, nil) {
-		c.gone = true
 		c.mu.Unlock()
+		o.layer.putDraft(d) // another goroutine has made it one
 		return
 	}
+	o.syns.remove(h)
 	o.layer.counts.accepted.Add(1)
 	if !o.enqueue(c) {
 		c.closed = true
@@ -229,15 +233,26 @@ func linkLocalVia(a netip.Addr, i *ip.Interface) *ip.Interface {
 	return nil
 }
 
-// add adds a record, and reports false if there are too many.
-func (q *halfOpens) add(h *halfOpen) bool {
+// What becomes of a record that is to be added.
+type added uint8
+
+const (
+	addedNew   added = iota
+	addedNot         // there are too many
+	addedTwice       // it is there
+)
+
+func (q *halfOpens) add(h *halfOpen) added {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	if q.closed || len(q.all) >= q.listener.backlog {
-		return false
+	switch {
+	case q.all[h.t] != nil:
+		return addedTwice
+	case q.closed || len(q.all) >= q.listener.backlog:
+		return addedNot
 	}
 	q.all[h.t] = h
-	return true
+	return addedNew
 }
 
 // has reports whether there is a record of a connection.
@@ -247,16 +262,14 @@ func (q *halfOpens) has(t *tuple) bool {
 	return q.all[*t] != nil
 }
 
-// remove removes a record, and reports whether it was there, or stood for a cookie.
-func (q *halfOpens) remove(h *halfOpen) bool {
+// remove removes a record.
+func (q *halfOpens) remove(h *halfOpen) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	was := !h.done
 	h.done = true
 	if q.all[h.t] == h {
 		delete(q.all, h.t)
 	}
-	return was
 }
 
 // sent notes that SYN,ACK was sent, and when it is to be sent again.
@@ -281,10 +294,15 @@ func (q *halfOpens) armLocked(now instant) {
 			next = sooner(next, (*q.queues[k].first()).due)
 		}
 	}
-	if q.timer != nil || next == 0 || q.closed {
+	if next == 0 || q.closed || q.due != 0 && q.due <= next {
 		return
 	}
-	q.timer = time.AfterFunc(max(next.since(now), 0), q.expire)
+	q.due = next
+	if d := max(next.since(now), 0); q.timer == nil {
+		q.timer = time.AfterFunc(d, q.expire)
+	} else {
+		q.timer.Reset(d)
+	}
 }
 
 // expire sends SYN,ACK again where that is due, or gives up.
@@ -293,7 +311,7 @@ func (q *halfOpens) expire() {
 	now := l.plain.at(time.Now())
 	var again []*halfOpen
 	q.mu.Lock()
-	q.timer = nil
+	q.due = 0
 	for k := range q.queues {
 		for !q.queues[k].empty() && (*q.queues[k].first()).due <= now {
 			h := q.queues[k].pop()
@@ -310,9 +328,12 @@ func (q *halfOpens) expire() {
 	q.armLocked(now)
 	q.mu.Unlock()
 	for _, h := range again {
-		if path, err := l.stack.Path(h.t.local.Addr(), h.t.remote.Addr(), h.via); err == nil {
-			q.listener.answerSYN(now, h, &path)
+		path, err := l.path(h.t.local.Addr(), h.t.remote.Addr(), h.via)
+		if err != nil {
+			q.remove(h) // its address is no longer ours
+			continue
 		}
+		q.listener.answerSYN(now, h, &path)
 	}
 }
 

@@ -117,6 +117,10 @@ func (s *shard) remove(c *Conn, hash uint64, w *waitRecord) bool {
 func (s *shard) all() (all []*Conn) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
+	return s.allLocked()
+}
+
+func (s *shard) allLocked() (all []*Conn) {
 	for _, c := range s.buckets {
 		for ; c != nil; c = c.next {
 			all = append(all, c)
@@ -164,9 +168,23 @@ func (q *fifo[T]) pop() T {
 	return e
 }
 
+// keep removes all for which good is false.
+func (q *fifo[T]) keep(good func(T) bool) {
+	var kept []T
+	for _, e := range q.all[q.head:] {
+		if good(e) {
+			kept = append(kept, e)
+		}
+	}
+	*q = fifo[T]{all: kept}
+}
+
 func (s *shard) waitLocked(t *tuple, w *waitRecord) {
 	for len(s.waits) >= maxWaits {
 		s.forgetLocked()
+	}
+	if len(s.ends.all)-s.ends.head > 2*len(s.waits)+64 {
+		s.ends.keep(func(e waitEnd) bool { return s.waits[e.t] == e.w })
 	}
 	s.waits[*t] = w
 	s.ends.push(waitEnd{*t, w, w.until})
@@ -207,8 +225,8 @@ func (s *shard) expire() {
 	s.armLocked()
 }
 
-// stop ends the timer, and forgets all.
-func (s *shard) stop() {
+// stop ends the timer, forgets all that is in TIME-WAIT, and takes no more. It returns the connections.
+func (s *shard) stop() []*Conn {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.stopped = true
@@ -216,6 +234,7 @@ func (s *shard) stop() {
 		s.timer.Stop()
 	}
 	s.waits, s.ends = map[tuple]*waitRecord{}, fifo[waitEnd]{}
+	return s.allLocked()
 }
 
 // succeed forgets a connection in TIME-WAIT that a new one follows, so that it takes none of the new one's

@@ -61,6 +61,7 @@ type tcb struct {
 	resetSeq  wire.Seq
 	quick     uint8 // how many acknowledgments are not to be delayed
 	holding   bool  // see hold
+	starved   bool  // there was no memory for what came
 	windowDue bool  // the window has opened so far that the peer should know
 }
 

@@ -45,10 +45,12 @@ func (t *tcb) noteLength(s *segment) {
 // takeNext takes text that is next in turn, and what it joins to.
 func (t *tcb) takeNext(now instant, data []byte) {
 	n := len(data)
+	if room := t.mayHold(&t.rcv.ring); !t.rcv.shut && n > room {
+		// There is no memory. The peer hears of it, and asks again until there is.
+		n, t.starved, t.ackNow = max(room, 0), true, true
+		data = data[:n]
+	}
 	if !t.rcv.shut {
-		if n > t.mayHold(&t.rcv.ring) {
-			return // as if it had been lost: the peer sends it again
-		}
 		t.putText(data, 0)
 		t.rcv.ring.Extend(n)
 	}
@@ -94,8 +96,8 @@ func (t *tcb) takeEarly(s *segment) {
 	if t.early.hasFIN && end.After(t.early.fin.Add(1)) {
 		return // beyond FIN there is nothing
 	}
-	if !t.rcv.shut && end.Since(t.rcv.nxt) > t.mayHold(&t.rcv.ring) {
-		return // there is no memory: it is not acknowledged, so the peer keeps it
+	if !t.rcv.shut && end.Since(t.rcv.nxt) > t.mayHoldEarly() {
+		return // memory is scarce: it is not acknowledged, so the peer keeps it
 	}
 	t.noteOverlap(start, end)
 	if !t.early.add(start, end) {

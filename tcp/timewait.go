@@ -10,6 +10,7 @@ import (
 // it in place of the tcb, for two maximum segment lifetimes.
 type waiter struct {
 	until       instant
+	challenged  instant // when something out of place was last answered
 	sndNxt      wire.Seq
 	rcvNxt      wire.Seq
 	stampRecent uint32
@@ -21,7 +22,7 @@ type waiter struct {
 // waiter returns the record of a connection in TIME-WAIT.
 func (t *tcb) waiter() waiter {
 	return waiter{
-		until: t.lingerAt, sndNxt: t.snd.nxt, rcvNxt: t.rcv.nxt,
+		until: t.lingerAt, challenged: t.challenged, sndNxt: t.snd.nxt, rcvNxt: t.rcv.nxt,
 		stampRecent: t.stampRecent, stampOffset: t.stampOffset,
 		window: uint16(min(t.rcv.wnd()>>t.rcv.shift, 65535)), stamps: t.has(useTimestamps),
 	}
@@ -50,10 +51,15 @@ func (w *waiter) arrive(cfg *config, now instant, s *segment) waitVerdict {
 	case !s.has(wire.FlagACK) && !s.has(wire.FlagSYN):
 		return waitIgnore
 	}
-	if s.has(wire.FlagFIN) {
+	switch {
+	case s.has(wire.FlagFIN) && s.end() == w.rcvNxt:
 		w.until = now.add(2 * cfg.msl)
-	} else if s.len() == 0 && s.seq == w.rcvNxt {
+	case s.len() == 0 && s.seq == w.rcvNxt:
 		return waitIgnore // an acknowledgment, as there may be any number of
+	case w.challenged != 0 && now.since(w.challenged) < challengeInterval:
+		return waitIgnore // RFC 5961, Section 7
+	default:
+		w.challenged = now
 	}
 	return waitAnswer
 }

@@ -1,5 +1,10 @@
 package tcp
 
+import (
+	"time"
+	"unsafe"
+)
+
 // write appends what there is room for of p to what is sent, and returns how much
 // that is: 0 if the connection cannot send any more, or not now.
 func (t *tcb) write(p []byte) int {
@@ -52,14 +57,24 @@ func (t *tcb) setBuffers(send, receive int) {
 	}
 }
 
-// memory is how many bytes the rings take.
-func (t *tcb) memory() int { return t.snd.ring.Cap() + t.rcv.ring.Cap() }
+// memory is how many bytes the rings and the flight take.
+func (t *tcb) memory() int {
+	return t.snd.ring.Cap() + t.rcv.ring.Cap() + cap(t.flight.all)*int(unsafe.Sizeof(run{}))
+}
 
-// reclaimAt is when rings that have become empty are let go.
+// reclaimAt is when rings that have become empty are let go. What waits for a gap to be filled is dropped too, after
+// a time: "the data receiver is permitted to discard data in its queue that has not been acknowledged to the
+// data sender" (RFC 2018, Section 8).
 func (t *tcb) reclaimAt() instant {
-	if t.memory() == 0 || t.holding || t.snd.ring.Len() > 0 || t.rcv.ring.Len() > 0 || !t.flight.empty() ||
-		t.early != nil && t.early.set.Len() > 0 {
+	if t.memory() == 0 || t.holding || t.snd.ring.Len() > 0 || t.rcv.ring.Len() > 0 || !t.flight.empty() {
 		return 0
 	}
-	return max(t.heard, t.cc.lastSent).add(t.cfg.reclaim)
+	after := t.cfg.reclaim
+	if t.early != nil && t.early.set.Len() > 0 {
+		after = earlyLife
+	}
+	return max(t.heard, t.cc.lastSent).add(after)
 }
+
+// earlyLife is how long text that is not next in turn is kept on a connection where nothing else happens.
+const earlyLife = 2 * time.Minute

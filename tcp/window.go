@@ -28,13 +28,15 @@ func (t *tcb) updateWindow(s *segment) (changed bool) {
 	return changed
 }
 
-// reopened goes on after a zero window. What was sent while it was shut the peer has
-// thrown away, most likely, and it is not for congestion.
+// reopened goes on after a zero window. If that was probed, what was on its way the peer has
+// thrown away, most likely, and it is not for congestion. Otherwise it may be there yet, and nothing is
+// sent again: a stranger could have us do that as often as he likes.
 func (t *tcb) reopened() {
 	t.tries, t.rtt.backoff = 0, 0
-	if t.kind == probing {
-		t.retransmit, t.kind = 0, idle
+	if t.kind != probing {
+		return
 	}
+	t.retransmit, t.kind = 0, idle
 	t.flight.loseAll()
 }
 
@@ -106,6 +108,12 @@ func (t *tcb) mayBeSmall() bool {
 // there. "A TCP receiver SHOULD NOT shrink the window" (RFC 9293, Section 3.8.6,
 // SHLD-14): it never goes back.
 func (t *tcb) window() uint16 {
+	if t.starved {
+		// What has been promised is not taken back, but the peer should wait, and a window that is
+		// shut keeps it from giving up (RFC 9293, Section 3.8.6.1, MUST-37).
+		t.starved = false
+		return 0
+	}
 	edge := t.rcv.edge
 	if e := t.openEdge(); t.worthTelling(e) {
 		edge = e
@@ -122,7 +130,7 @@ func (t *tcb) window() uint16 {
 // header can say it.
 func (t *tcb) openEdge() wire.Seq {
 	rounding := 1<<t.rcv.shift - 1
-	free := min(int(t.rcv.limit)-t.rcv.ring.Len(), t.mayHold(&t.rcv.ring)) - rounding
+	free := t.rcvBuff() - rounding - t.rcv.ring.Len()
 	return t.rcv.nxt.Add(min(free, 65535<<t.rcv.shift))
 }
 
@@ -131,7 +139,12 @@ func (t *tcb) openEdge() wire.Seq {
 // 1/2 (RFC 9293, Section 3.8.6.2.2, MUST-39).
 func (t *tcb) worthTelling(edge wire.Seq) bool {
 	more := edge.Since(t.rcv.edge)
-	return more > 0 && more >= min(int(t.rcv.limit)/2, int(t.rcv.mss))
+	return more > 0 && more >= min(t.rcvBuff()/2, int(t.rcv.mss))
+}
+
+// rcvBuff is RCV.BUFF: how much the receive ring may hold, as memory is now.
+func (t *tcb) rcvBuff() int {
+	return min(int(t.rcv.limit), t.rcv.ring.Len()+t.mayHold(&t.rcv.ring))
 }
 
 // offerWindow decides, after the user has read, whether the peer is to be told: when
