@@ -65,7 +65,7 @@ func run(r *row, h *host, d time.Duration, profile string) error {
 		return err
 	}
 	if profile != "" {
-		runtime.MemProfileRate = 4096
+		runtime.MemProfileRate = 64 << 10
 		stop, err := startProfile(profile)
 		if err != nil {
 			return err
@@ -88,6 +88,7 @@ func startProfile(file string) (stop func(), err error) {
 		pprof.StopCPUProfile()
 		save(file, b.Bytes())
 		b.Reset()
+		runtime.GC() // up to which the profile counts
 		pprof.Lookup("allocs").WriteTo(&b, 0)
 		save(file+".mem", b.Bytes())
 	}, nil
