@@ -28,6 +28,7 @@ type queue struct {
 	again    bool          // there was room while somebody was draining
 	waiting  chan struct{} // closed when there is room; nil if nobody waits
 	resume   []func()      // called when there is room
+	spare    []func()      // the memory of those that were called last
 }
 
 // write puts frames on the device, all of them but those that have an error. It waits for
@@ -136,9 +137,21 @@ func (q *queue) room() {
 		resume = q.wakeLocked()
 	}
 	q.mu.Unlock()
+	q.call(resume)
+}
+
+// call calls who waited for room, and keeps the memory for others.
+func (q *queue) call(resume []func()) {
+	if len(resume) == 0 {
+		return
+	}
 	for _, r := range resume {
 		r()
 	}
+	clear(resume)
+	q.mu.Lock()
+	q.spare = resume[:0]
+	q.mu.Unlock()
 }
 
 // wakeLocked wakes who waits, and returns who has to be called, without the lock.
@@ -147,7 +160,9 @@ func (q *queue) wakeLocked() (resume []func()) {
 		close(q.waiting)
 		q.waiting = nil
 	}
-	resume, q.resume = q.resume, nil
+	if len(q.resume) > 0 {
+		resume, q.resume, q.spare = q.resume, q.spare, nil
+	}
 	return resume
 }
 
@@ -158,9 +173,7 @@ func (q *queue) close() {
 	q.held, q.bytes = nil, 0
 	resume := q.wakeLocked()
 	q.mu.Unlock()
-	for _, r := range resume {
-		r()
-	}
+	q.call(resume)
 }
 
 // drainLocked writes what is held, without the lock, and reports whether that is all that

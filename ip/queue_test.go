@@ -97,6 +97,18 @@ func TestClosedDeviceWakesTheWriter(t *testing.T) {
 	})
 }
 
+func TestWaitingForRoomAllocatesNothing(t *testing.T) {
+	q, w := queueOnWall(0)
+	frames, called := numbered(0, 1), 0
+	resume := func() { called++ }
+	n := testing.AllocsPerRun(100, func() {
+		q.try(frames, resume)
+		w.open(0)
+	})
+	equal(t, "allocations", n, 0)
+	equal(t, "calls", called, 101)
+}
+
 // A frame that the device refuses is skipped, those behind it are not.
 func TestBadFrameIsSkipped(t *testing.T) {
 	q, w := queueOnWall(-1)
