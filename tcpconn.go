@@ -86,7 +86,7 @@ func (c *TCPConn) Close() error {
 	return nil
 }
 
-// CloseRead says that nothing more will be read: what arrives is dropped.
+// CloseRead says that nothing more will be read than what is there: what arrives is dropped.
 func (c *TCPConn) CloseRead() error {
 	if err := c.conn.CloseRead(); err != nil {
 		return c.fail("close", "shutdown", err)

@@ -52,7 +52,6 @@ func (t *tcb) takeACK(now instant, s *segment) {
 		return
 	}
 	var d delivery
-	flown := t.flown()
 	widened := t.updateWindow(s)
 	if s.ack != t.snd.una {
 		t.takeNewACK(now, s, &d)
@@ -71,7 +70,7 @@ func (t *tcb) takeACK(now instant, s *segment) {
 	// window ... equals the advertised window in the last incoming acknowledgment"
 	// (RFC 5681, Section 2).
 	double := d.acked == 0 && len(s.data) == 0 && !s.has(wire.FlagFIN) && !widened
-	t.judge(now, s, &d, double, flown)
+	t.judge(now, s, &d, double)
 }
 
 // takeNewACK moves the left edge: "If SND.UNA < SEG.ACK =< SND.NXT, then set SND.UNA

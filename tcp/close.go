@@ -71,11 +71,13 @@ func (t *tcb) closeWrite() {
 	}
 }
 
-// closeRead says that the user reads no more. What arrives is acknowledged and
-// dropped, so that the peer is not held up.
+// closeRead says that the user reads no more than what is there. What arrives is
+// acknowledged and dropped, so that the peer is not held up.
 func (t *tcb) closeRead() {
 	t.rcv.shut = true
-	t.rcv.ring = ring.Ring{}
+	if t.rcv.ring.Len() == 0 {
+		t.rcv.ring = ring.Ring{}
+	}
 	t.offerWindow()
 }
 

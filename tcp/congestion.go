@@ -1,6 +1,10 @@
 package tcp
 
-import "time"
+import (
+	"time"
+
+	"landline/wire"
+)
 
 // A congestion is the sender's idea of what the network bears, in bytes (RFC 5681). How
 // it grows and shrinks is CUBIC's (cubic.go) or Reno's (reno.go), and HyStart++
@@ -14,6 +18,9 @@ type congestion struct {
 	hystart  hystart
 	cubic    *cubic
 	lastSent instant // when data last went out
+
+	used    uint32   // the most that was on its way in this round trip
+	usedEnd wire.Seq // when it is acknowledged, another begins
 }
 
 // maxCwnd is the greatest window, in bytes.
@@ -40,12 +47,19 @@ func (c *congestion) initial(t *tcb) uint32 {
 
 func (c *congestion) slowStart() bool { return c.cwnd < c.ssthresh }
 
-// grow takes n bytes that arrived. flown is how many were on their way before.
+// use notes how much is on its way, when more has been sent.
+func (c *congestion) use(t *tcb) {
+	if n := uint32(t.flown()); n > c.used || t.snd.una.AtOrAfter(c.usedEnd) {
+		c.used, c.usedEnd = n, t.snd.nxt
+	}
+}
+
+// grow takes n bytes that arrived.
 //
 // A window that is not used says nothing of what the network bears, and does not grow
 // (RFC 7661, Section 4.3: not "in the Non-Validated Phase").
-func (c *congestion) grow(t *tcb, now instant, n, flown int) {
-	if !c.limited && !(c.slowStart() && 2*flown >= int(c.cwnd)) {
+func (c *congestion) grow(t *tcb, now instant, n int) {
+	if !c.limited && !(c.slowStart() && 2*c.used > c.cwnd) {
 		return
 	}
 	if c.slowStart() {

@@ -39,7 +39,7 @@ func (c *Conn) CloseWrite() error {
 	})
 }
 
-// CloseRead says that nothing more will be read: reads are io.EOF, and what arrives is dropped. The
+// CloseRead says that nothing more will be read than what is there: what arrives is dropped. The
 // error is ENOTCONN if the connection is over.
 func (c *Conn) CloseRead() error {
 	return c.change(func(time.Time) error {

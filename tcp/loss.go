@@ -61,7 +61,7 @@ func (t *tcb) pipe() int {
 
 // judge decides what an acknowledgment means for what is on its way: nothing, a
 // loss, the end of one, or an alarm that was false.
-func (t *tcb) judge(now instant, s *segment, d *delivery, double bool, flown int) {
+func (t *tcb) judge(now instant, s *segment, d *delivery, double bool) {
 	t.countDoubles(d, double)
 	t.checkTailProbe(now, s, d, double)
 	found := t.findLoss(now, s, d)
@@ -74,12 +74,12 @@ func (t *tcb) judge(now instant, s *segment, d *delivery, double bool, flown int
 		if found {
 			t.enterRecovery(now, d.bytes)
 		} else if d.acked > 0 {
-			t.cc.grow(t, now, d.acked, flown)
+			t.cc.grow(t, now, d.acked)
 		}
 	case fastRecovery:
 		t.goOn(now, d, found)
 	case slowRecovery:
-		t.goOnSlowly(now, d, flown)
+		t.goOnSlowly(now, d)
 	}
 }
 
@@ -245,14 +245,14 @@ func (t *tcb) timedOut(now instant) {
 
 // goOnSlowly handles an acknowledgment after a timeout: slow start, until all that had
 // been sent is acknowledged.
-func (t *tcb) goOnSlowly(now instant, d *delivery, flown int) {
+func (t *tcb) goOnSlowly(now instant, d *delivery) {
 	n := d.bytes
 	if !t.has(useSACK) {
 		n = min(n, t.mss()) // the rest may have arrived before the timeout
 	}
 	if n > 0 {
 		t.cc.limited = true
-		t.cc.grow(t, now, n, flown)
+		t.cc.grow(t, now, n)
 	}
 	if t.snd.una.AtOrAfter(t.loss.point) {
 		t.recovered(now)

@@ -133,6 +133,7 @@ func (t *tcb) sendNew(now instant, o *outgoing, n int) {
 	}
 	t.snd.nxt = start.Add(n)
 	t.flight.add(start, t.snd.nxt, now)
+	t.cc.use(t)
 	if t.kind == tailing {
 		// "The sender SHOULD start or restart a loss probe PTO timer after transmitting new data" (RFC 8985,
 		// Section 7.2).

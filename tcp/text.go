@@ -2,6 +2,7 @@ package tcp
 
 import (
 	"landline/internal/rangeset"
+	"landline/internal/ring"
 	"landline/wire"
 )
 
@@ -249,18 +250,12 @@ func (t *tcb) read(p []byte) int {
 	return n
 }
 
-// peek returns what has arrived in order where it lies, for discard to take away.
-func (t *tcb) peek() (a, b []byte) { return t.rcv.ring.Peek(0, t.rcv.ring.Len()) }
-
-// discard drops the first n bytes that have arrived in order.
-func (t *tcb) discard(n int) {
-	t.rcv.ring.Discard(n)
-	t.consumed(n)
-}
-
 func (t *tcb) consumed(n int) {
 	if n == 0 {
 		return
+	}
+	if t.rcv.shut && t.rcv.ring.Len() == 0 {
+		t.rcv.ring = ring.Ring{}
 	}
 	if t.early == nil || t.early.set.Len() == 0 {
 		t.rcv.ring.Rewind()
