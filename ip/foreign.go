@@ -90,3 +90,30 @@ func (p *Packet) Clone() *Packet {
 
 // HostUnreachable tells the sender of a packet that there is no way to where it should have gone.
 func (s *Stack) HostUnreachable(p *Packet) { s.reject(p, hostUnreachable(p)) }
+
+// Quoted makes a packet like one that came and is gone, so that its sender can be told of an error: head is its
+// transport header, and as much of what followed as is known, of rest bytes more.
+func Quoted(src, dst netip.Addr, proto wire.Protocol, head []byte, rest int) *Packet {
+	p := &Packet{Src: src, Dst: dst, Protocol: proto}
+	if n := len(head) + rest; src.Is4() {
+		p.ip = wire.AppendIPv4(nil, &wire.IPv4Header{TTL: defaultHops, Protocol: proto, Src: src, Dst: dst}, n)
+	} else {
+		p.ip = wire.AppendIPv6(nil, &wire.IPv6Header{HopLimit: defaultHops, NextHeader: proto, Src: src, Dst: dst}, n)
+	}
+	at := len(p.ip)
+	p.ip = append(p.ip, head...)
+	p.Head = p.ip[at:]
+	return p
+}
+
+// UnreachableEcho tells the sender of a ping that there is no way to who was asked.
+func (s *Stack) UnreachableEcho(e ForeignEcho) {
+	rest := wire.EchoRest(e.ID, e.Seq)
+	if e.Src.Is4() {
+		m := wire.AppendICMPv4(nil, wire.ICMPv4Echo, 0, rest, e.Data)
+		s.HostUnreachable(Quoted(e.Src, e.Dst, wire.ProtoICMP, m, 0))
+		return
+	}
+	m := wire.AppendICMPv6(nil, wire.ICMPv6Echo, 0, rest, e.Data)
+	s.HostUnreachable(Quoted(e.Src, e.Dst, wire.ProtoICMPv6, m, 0))
+}

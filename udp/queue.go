@@ -21,6 +21,7 @@ type queue struct {
 type entry struct {
 	from netip.AddrPort
 	to   netip.Addr
+	port uint16        // that it was sent to
 	via  *ip.Interface // that it came by
 	n    int
 }
@@ -46,7 +47,7 @@ func (q *queue) push(d *arrived) {
 	q.reserve(d.len())
 	at := (q.at + q.bytes) & (len(q.ring) - 1)
 	q.put(q.put(at, d.head), d.body)
-	q.entries[(q.first+q.count)&(len(q.entries)-1)] = entry{d.from(), d.packet.Dst, d.packet.Interface, d.len()}
+	q.entries[(q.first+q.count)&(len(q.entries)-1)] = entry{d.from(), d.packet.Dst, d.to, d.packet.Interface, d.len()}
 	q.bytes += d.len()
 	q.count++
 }

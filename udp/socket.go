@@ -30,6 +30,7 @@ type Socket struct {
 	remote  netip.AddrPort // invalid if not connected
 	via     *ip.Interface  // nil if any
 	dual    bool
+	any     bool // it is an AnySocket's, and at no port
 
 	readBy, writeBy gate.Deadline
 
@@ -189,16 +190,16 @@ func (s *Socket) WriteFrom(b []byte, src netip.Addr, to netip.AddrPort) error {
 		return syscall.EMSGSIZE
 	}
 	h := ip.Header{Protocol: wire.ProtoUDP, TTL: hops, DontFragment: path.DontFragment(n)}
-	return s.send(&path, &h, to.Port(), b)
+	return s.send(&path, &h, s.local.Port(), to.Port(), b)
 }
 
 // send sends a datagram: the payload from where it lies.
-func (s *Socket) send(path *ip.Path, h *ip.Header, port uint16, b []byte) error {
+func (s *Socket) send(path *ip.Path, h *ip.Header, from, port uint16, b []byte) error {
 	x := s.layer.scratches.Get().(*scratch)
 	n := wire.UDPLen + len(b)
 	head := path.AppendHeader(x.head[:0], h, n)
 	at := len(head)
-	head = wire.AppendUDP(head, s.local.Port(), port, len(b))
+	head = wire.AppendUDP(head, from, port, len(b))
 
 	u := wire.UDP(head[at:])
 	pseudo := wire.PseudoSum(path.Src(), path.Dst(), wire.ProtoUDP, n)
@@ -291,7 +292,6 @@ func (s *Socket) Close() error {
 	s.readBy.Close()
 	s.writeBy.Close()
 	s.layer.remove(s)
-	s.layer.ports.Release(s.binding)
 	for _, m := range groups {
 		m.i.Leave(m.group)
 	}

@@ -21,6 +21,12 @@ func (l *Layer) add(s *Socket) error {
 }
 
 func (l *Layer) remove(s *Socket) {
+	if s.any {
+		l.stack.TakeForeign(wire.ProtoUDP, false)
+		l.any.Store(nil)
+		return
+	}
+	defer l.ports.Release(s.binding)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	port := s.local.Port()
@@ -54,7 +60,7 @@ func (l *Layer) receive(ps []ip.Packet) {
 			l.receiveGroup(all, d)
 			continue
 		}
-		s := best(all, d)
+		s := l.socketFor(all, d)
 		if s == nil {
 			l.refuse(all, d)
 			continue
@@ -122,6 +128,21 @@ func (l *Layer) receiveGroup(all []*Socket, d arrived) {
 	if !heard {
 		l.stack.Drop(ip.DropNoPort)
 	}
+}
+
+// socketFor returns the socket that d is for, or nil. What is for another machine is for no socket of
+// this one, though one may listen at all addresses.
+func (l *Layer) socketFor(all []*Socket, d arrived) *Socket {
+	a := l.any.Load()
+	if a == nil {
+		return best(all, d)
+	}
+	if l.stack.IsLocal(d.packet.Dst) {
+		if s := best(all, d); s != nil {
+			return s
+		}
+	}
+	return a
 }
 
 // best returns the socket that is bound most exactly to where d goes, or nil.

@@ -9,6 +9,7 @@ package udp
 import (
 	"net/netip"
 	"sync"
+	"sync/atomic"
 	"syscall"
 
 	"landline/ip"
@@ -26,6 +27,7 @@ type Layer struct {
 	ports *ip.Ports
 
 	scratches sync.Pool // of *scratch
+	any       atomic.Pointer[Socket]
 
 	mu      sync.RWMutex
 	closed  bool
@@ -59,6 +61,9 @@ func (l *Layer) Close() {
 		all = append(all, at...)
 	}
 	l.mu.Unlock()
+	if a := l.any.Load(); a != nil {
+		all = append(all, a)
+	}
 	for _, s := range all {
 		s.Close()
 	}
