@@ -280,8 +280,13 @@ func (t *tcb) takeSACK(s *segment, d *delivery) {
 
 // takeOldSACK takes from an acknowledgment that was overtaken only what came twice.
 func (t *tcb) takeOldSACK(s *segment) {
-	if blocks := s.opt.SACKBlocks(); t.has(useSACK) && isDuplicate(s.ack, blocks) {
-		t.heardDuplicate(blocks[0])
+	blocks := s.opt.SACKBlocks()
+	if !t.has(useSACK) || !isDuplicate(s.ack, blocks) {
+		return
+	}
+	t.heardDuplicate(blocks[0])
+	if t.loss != nil && t.wasFalse(s, new(delivery)) {
+		t.takeBack()
 	}
 }
 

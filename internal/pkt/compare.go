@@ -95,8 +95,13 @@ func (got *TCPFields) forgiveStamps(want *TCPFields, tick, tolerance time.Durati
 }
 
 // choose gives got what want has where the standards leave it to the host: when to set PSH (RFC 9293, Section
-// 3.9.1.2), and how large a window is to offer that is not shut (Section 3.8.6).
+// 3.9.1.2), how large a window is to offer that is not shut (Section 3.8.6), and how it is scaled.
 func (got *TCPFields) choose(want *TCPFields) {
+	for i := range min(len(got.Options), len(want.Options)) {
+		if g, w := &got.Options[i], &want.Options[i]; g.Kind == wire.TCPOptWindowScale && w.Kind == g.Kind {
+			g.Data = w.Data
+		}
+	}
 	if got.Len > 0 {
 		got.Flags = got.Flags&^wire.FlagPSH | want.Flags&wire.FlagPSH
 	}

@@ -2,6 +2,7 @@ package pkt
 
 import (
 	"net/netip"
+	"strings"
 
 	"landline/ip"
 	"landline/tcp"
@@ -49,12 +50,57 @@ func (r *runner) build() error {
 	return nil
 }
 
-// ways are those of the profile: a window scale of 8 for Linux, as the defaults of its scripts have it, and of 6 for FreeBSD.
+// ways are those of the profile, as the commands at the beginning of the script change them: a window scale of 8
+// for Linux, as the defaults of its scripts have it, and of 6 for FreeBSD.
 func (r *runner) ways() tcp.Ways {
+	w := tcp.Ways{BufferMax: 8 << 20}
 	if r.cfg.Profile == FreeBSD {
-		return tcp.Ways{ScaleFirst: true, NoQuickACKs: true, BufferInit: 64 << 10, BufferMax: 2 << 20}
+		w = tcp.Ways{ScaleFirst: true, NoQuickACKs: true, BufferInit: 64 << 10, BufferMax: 2 << 20}
 	}
-	return tcp.Ways{BufferMax: 8 << 20}
+	for _, command := range r.setup() {
+		setVariables(&w, command)
+	}
+	return w
+}
+
+// setup returns the commands at the beginning of the script.
+func (r *runner) setup() (all []string) {
+	for _, i := range r.script.Ignored {
+		all = append(all, i.Text)
+	}
+	for _, e := range r.script.Events {
+		command, ok := e.Do.(Shell)
+		if !ok {
+			break
+		}
+		all = append(all, strings.Split(string(command), "\n")...)
+	}
+	return all
+}
+
+// sysctls are the variables of other systems that mean something here.
+var sysctls = map[string]func(w *tcp.Ways, value string){
+	"net.ipv4.tcp_timestamps":         func(w *tcp.Ways, v string) { w.NoTimestamps = v == "0" },
+	"net.ipv4.tcp_sack":               func(w *tcp.Ways, v string) { w.NoSACK = v == "0" },
+	"net.ipv4.tcp_window_scaling":     func(w *tcp.Ways, v string) { w.NoScale = v == "0" },
+	"net.ipv4.tcp_congestion_control": func(w *tcp.Ways, v string) { w.Reno = strings.Trim(v, `"`) == "reno" },
+	"net.inet.tcp.rfc1323":            func(w *tcp.Ways, v string) { w.NoTimestamps, w.NoScale = v == "0", v == "0" },
+	"net.inet.tcp.sack.enable":        func(w *tcp.Ways, v string) { w.NoSACK = v == "0" },
+	"net.inet.tcp.cc.algorithm":       func(w *tcp.Ways, v string) { w.Reno = v == "newreno" },
+}
+
+// setVariables does what a command does to variables, in the words of sysctl or with the names of the files in
+// /proc/sys, and reports whether it does something.
+func setVariables(w *tcp.Ways, command string) (any bool) {
+	for _, word := range strings.Fields(command) {
+		name, value, _ := strings.Cut(word, "=")
+		name = strings.ReplaceAll(strings.TrimPrefix(name, "/proc/sys/"), "/", ".")
+		if set := sysctls[name]; set != nil {
+			set(w, value)
+			any = true
+		}
+	}
+	return any
 }
 
 func (r *runner) attach() error {

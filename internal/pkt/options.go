@@ -3,6 +3,7 @@ package pkt
 import (
 	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -65,6 +66,7 @@ func (r *runner) option(o *Option) error {
 	}
 	var n uint64
 	var err error
+	o.Value = strings.Trim(o.Value, `"`)
 	switch o.Name {
 	case "ip_version":
 		r.options.v6 = o.Value == "ipv6"

@@ -2,9 +2,12 @@ package pkt
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing/synctest"
 	"time"
+
+	"landline/tcp"
 )
 
 // A Config says how a script is run. Its zero value is for scripts of others.
@@ -27,8 +30,11 @@ const usualTolerance = 4 * time.Millisecond
 // It returns what of the script had no effect, and an *Error if the host did not do what the script
 // expects.
 func Run(s *Script, cfg Config) (ignored []Ignored, err error) {
-	r := &runner{cfg: cfg, script: s, ignored: s.Ignored, flows: map[tuple]*flow{}, fds: map[int]object{}, vars: map[string]int64{}}
+	r := &runner{cfg: cfg, script: s, flows: map[tuple]*flow{}, fds: map[int]object{}, vars: map[string]int64{}}
 	defer func() { ignored = r.ignored }()
+	for _, i := range s.Ignored {
+		r.ignore(i.Line, i.Text)
+	}
 	if err := r.configure(); err != nil {
 		return nil, err
 	}
@@ -73,8 +79,11 @@ func (r *runner) fail(format string, args ...any) error {
 	return r.failure(r.event.Line, format, args...)
 }
 
-// ignore notes that something has no effect, once.
+// ignore notes that something has no effect, once, unless it was seen to when the host was made.
 func (r *runner) ignore(line int, text string) {
+	if setVariables(new(tcp.Ways), text) && slices.Contains(r.setup(), text) {
+		return
+	}
 	for _, i := range r.ignored {
 		if i.Text == text {
 			return

@@ -258,6 +258,36 @@ func TestProfiles(t *testing.T) {
 	}
 }
 
+// Some variables of other systems mean something here too, if they are set at the beginning.
+func TestVariablesAtTheBeginning(t *testing.T) {
+	for commands, options := range map[string]string{
+		"`sysctl -q net.ipv4.tcp_timestamps=0`\n0":                                              "mss 1460,nop,nop,sackOK,nop,wscale 8",
+		"`../set.py /proc/sys/net/ipv4/tcp_sack=0\n/proc/sys/net/ipv4/tcp_window_scaling=0`\n0": "mss 1460,nop,nop,TS val 100 ecr 0",
+		"0 `sysctl -w net.inet.tcp.rfc1323=0`\n+0":                                              "mss 1460,nop,nop,sackOK",
+		"0": "mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 8",
+	} {
+		src := commands + " socket(..., SOCK_STREAM, IPPROTO_TCP) = 3\n+0 `sysctl net.ipv4.tcp_sack=1`\n" +
+			"+0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0\n+0 connect(3, ..., ...) = -1 EINPROGRESS\n+0 > S 0:0(0) <" + options + ">"
+		ignored, err := runScript(t, src, Config{Strict: true})
+		if err != nil {
+			t.Errorf("%s: %v", commands, err)
+		}
+		if len(ignored) != 1 || ignored[0].Text != "sysctl net.ipv4.tcp_sack=1" {
+			t.Errorf("%s: ignored %v", commands, ignored)
+		}
+	}
+}
+
+func TestTTLAndTOS(t *testing.T) {
+	strict(t, tcpServer+`
++0 setsockopt(4, IPPROTO_IP, IP_TTL, [7], 4) = 0
++0 setsockopt(4, IPPROTO_IP, IP_TOS, [0x28], 4) = 0
++0 write(4, ..., 10) = 10
++0 > (tos 0x28, ttl 7) P. 1:11(10) ack 1
++0 setsockopt(4, IPPROTO_IP, IP_TTL, [256], 4) = -1 EINVAL (Invalid argument)
+`)
+}
+
 // An error of ICMP reaches the connection only if its numbers are those of the script.
 func TestQuotesHaveTheNumbersOfTheConnection(t *testing.T) {
 	strict(t, tcpServer+`

@@ -74,6 +74,10 @@ func (s *socket) set(name string, value int64) error {
 		return conn.SetBuffers(0, int(value))
 	case "SO_SNDBUF":
 		return conn.SetBuffers(int(value), 0)
+	case "IP_TTL", "IPV6_UNICAST_HOPS":
+		return conn.SetTTL(int(value))
+	case "IP_TOS", "IPV6_TCLASS":
+		return conn.SetTOS(int(value))
 	case "TCP_USER_TIMEOUT":
 		return conn.SetUserTimeout(time.Duration(value) * time.Millisecond)
 	case "SO_KEEPALIVE", "TCP_KEEPIDLE", "TCP_KEEPINTVL", "TCP_KEEPCNT":
