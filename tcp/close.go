@@ -102,8 +102,13 @@ func (t *tcb) closeBoth(now instant) {
 // 3.10.5). What was not sent or read is lost.
 func (t *tcb) abort() { t.reset(errAborted) }
 
-// reset ends the connection with a reset, where there is a peer that knows of it.
+// reset ends the connection with a reset, where there is a peer that knows of it. While the shell is sending,
+// that waits: what the user has written before would have gone before, and still does as far as it may.
 func (t *tcb) reset(err error) {
+	if t.holding && (t.unsent() > 0 || !t.flight.empty()) {
+		t.orphan, t.dying = true, true
+		return
+	}
 	switch t.state {
 	case closed, synSent, closing, lastAck, timeWait: // "respond OK and delete the TCB"
 	default:

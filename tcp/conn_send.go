@@ -42,7 +42,7 @@ func (c *Conn) emptyLocked(b *batch) bool {
 		c.room = false
 		c.mu.Unlock()
 		if !b.built {
-			b.build(&c.tuple)
+			c.layer.build(b, &c.tuple)
 		}
 		done := c.transmit(b)
 		c.mu.Lock()
@@ -147,13 +147,17 @@ func (l *Layer) putBatch(b *batch) {
 	l.batches.Put(b)
 }
 
-// build makes frames of the segments.
-func (b *batch) build(t *tuple) {
+// build makes frames of the segments of a batch.
+func (l *Layer) build(b *batch, t *tuple) {
 	b.built = true
 	need := 0
 	for k := range b.out[:b.count] {
-		if o := &b.out[k]; len(o.payload[1]) > 0 {
+		o := &b.out[k]
+		if len(o.payload[1]) > 0 {
 			need += o.size()
+		}
+		if o.flags.Has(wire.FlagRST) {
+			l.counts.resets.Add(1)
 		}
 	}
 	if cap(b.joined) < need {

@@ -143,4 +143,6 @@ func bubble(t *testing.T, c link.CableConfig, cfg tcp.Config, f func(t *testing.
 
 func second[T any](_ T, err error) error { return err }
 
+func write(c *tcp.Conn, text string) error { return second(c.Write([]byte(text))) }
+
 func read(c *tcp.Conn) error { return second(c.Read(make([]byte, 1))) }

@@ -209,12 +209,9 @@ func (l *Layer) path(from, to netip.Addr, via *ip.Interface) (ip.Path, error) {
 
 // send sends a segment, once.
 func (l *Layer) send(path *ip.Path, t *tuple, o *outgoing) {
-	if o.flags.Has(wire.FlagRST) {
-		l.counts.resets.Add(1)
-	}
 	b := l.batches.Get().(*batch)
 	b.out[0], b.count, b.path = *o, 1, *path
-	b.build(t)
+	l.build(b, t)
 	_ = path.Send(b.frames[:1], nil) // what is lost is lost
 	l.putBatch(b)
 }

@@ -16,6 +16,12 @@ func (t *tcb) output(now time.Time, list []outgoing) int {
 	for n < len(list) && t.emit(at, &list[n]) {
 		n++
 	}
+	if n < len(list) && t.dying {
+		t.dying = false
+		if t.reset(errAborted); t.emit(at, &list[n]) {
+			n++
+		}
+	}
 	if n < len(list) {
 		t.settle(at)
 	}

@@ -51,6 +51,7 @@ type tcb struct {
 	passive   bool // opened by a listener
 	noDelay   bool
 	orphan    bool // closed by the user: nobody will read
+	dying     bool // a reset must go when nothing else may: see reset
 	ackNow    bool // an acknowledgment must go at once
 	synDue    bool // SYN or its answer must go
 	probeDue  bool // something must go, whatever the window is
