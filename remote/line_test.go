@@ -23,7 +23,7 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.signal_recv"), goleak.IgnoreTopFunction("os/signal.loop"))
 }
 
-// A line is a client and the server that serves it, joined by a real socket.
+// A line is a client and the server that serves it, joined by a socketPair.
 type line struct {
 	*Client
 	server *Server
@@ -64,8 +64,11 @@ func (l *line) serve(t testing.TB, nc net.Conn) {
 	})
 }
 
-// socketPair returns two ends of a Unix stream socket.
-func socketPair(t testing.TB) (near, far net.Conn) {
+// socketPair returns the two ends of a connection on which a line is built. TestLineOverLandline has others.
+var socketPair = unixPair
+
+// unixPair returns two ends of a Unix stream socket.
+func unixPair(t testing.TB) (near, far net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("unix", t.TempDir()+"/s")
 	if err != nil {
