@@ -143,13 +143,19 @@ func between(start, end wire.Seq) rangeset.Range {
 
 // add notes that a piece lies there.
 func (e *reassembly) add(start, end wire.Seq) bool {
-	if _, ok := e.set.Add(between(start, end), maxPieces); !ok {
+	r, ok := e.set.Add(between(start, end), maxPieces)
+	if !ok {
 		return false
 	}
 	// The latest comes first, and no piece twice.
-	copy(e.recent[1:], e.recent[:])
-	e.recent[0] = start
-	e.count = min(e.count+1, len(e.recent))
+	recent, n := [len(e.recent)]wire.Seq{start}, 1
+	for _, at := range e.recent[:e.count] {
+		if at.Uint32()-r.Start >= uint32(r.Len()) && n < len(recent) {
+			recent[n] = at
+			n++
+		}
+	}
+	e.recent, e.count = recent, n
 	return true
 }
 
@@ -212,7 +218,7 @@ func (e *reassembly) reported() { e.hasDouble = false }
 // putSACK appends a SACK option behind the options that are there. "The first SACK block
 // ... MUST specify the contiguous block of data containing the segment which triggered
 // this ACK" (RFC 2018, Section 4), after a D-SACK if there is one; then the other pieces
-// that changed last.
+// that changed last, and then any.
 func (e *reassembly) putSACK(b []byte) []byte {
 	var blocks [wire.MaxSACKBlocks]wire.SACKBlock
 	n, room := 0, (wire.MaxTCPOptions-len(b)-4)/8
@@ -221,18 +227,23 @@ func (e *reassembly) putSACK(b []byte) []byte {
 		n = 1
 	}
 	for _, at := range e.recent[:e.count] {
-		r, ok := e.set.Find(at.Uint32())
-		if ok && n < room {
-			n = addBlock(blocks[:n+1], wire.SACKBlock{Start: wire.SeqOf(r.Start), End: wire.SeqOf(r.End)}, e.hasDouble)
+		if r, ok := e.set.Find(at.Uint32()); ok && n < room {
+			n = addBlock(blocks[:n+1], r, e.hasDouble)
+		}
+	}
+	for _, r := range e.set.Ranges()[:min(e.set.Len(), len(blocks))] {
+		if n < room {
+			n = addBlock(blocks[:n+1], r, e.hasDouble)
 		}
 	}
 	b = wire.AppendNOP(wire.AppendNOP(b))
 	return wire.AppendSACK(b, blocks[:min(n, room)]...)
 }
 
-// addBlock makes b the last of blocks, unless it is there already, and returns how
+// addBlock makes r the last of blocks, unless it is there already, and returns how
 // many there are. A D-SACK, which comes first, may say the same as the piece it is in.
-func addBlock(blocks []wire.SACKBlock, b wire.SACKBlock, double bool) int {
+func addBlock(blocks []wire.SACKBlock, r rangeset.Range, double bool) int {
+	b := wire.SACKBlock{Start: wire.SeqOf(r.Start), End: wire.SeqOf(r.End)}
 	last := len(blocks) - 1
 	for i, other := range blocks[:last] {
 		if other == b && !(double && i == 0) {
