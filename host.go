@@ -193,8 +193,20 @@ func (h *Host) RemoveInterface(name string) error {
 	return i.Close()
 }
 
+// Shutdown is Close for a host that has more to say: first it waits until what was written on TCP connections that have
+// been closed has arrived at the other end. Connections that have not been closed are not waited for, and reset. The error
+// is that of ctx, if that ended the wait, or of Close.
+func (h *Host) Shutdown(ctx context.Context) error {
+	waited := h.tcp.Drain(ctx)
+	if err := h.Close(); err != nil {
+		return err
+	}
+	return waited
+}
+
 // Close ends the host: its sockets are closed, its leases given back, its devices closed, and nothing of it
-// runs any more. The second time it returns net.ErrClosed.
+// runs any more. TCP connections are reset, and what they had still to send is lost: see Shutdown. The second
+// time it returns net.ErrClosed.
 func (h *Host) Close() error {
 	h.mu.Lock()
 	if h.closed {

@@ -291,3 +291,53 @@ func TestDialIsNeverConnectedToItself(t *testing.T) {
 		}
 	})
 }
+
+// A program that ends its host loses nothing that it wrote, if it asks for that.
+func TestShutdownSendsWhatWasWritten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, y := link.NewCable(link.CableConfig{})
+		slow := link.Impair(x, link.Impairment{Delay: 50 * time.Millisecond, Rate: 10_000_000, Loss: 0.01, Seed: 3}, link.Impairment{Delay: 50 * time.Millisecond})
+		a := newHost(t, slow, landline.Config{Addresses: prefixes("10.0.0.1/24"), Probes: -1})
+		b := newHost(t, y, landline.Config{Addresses: prefixes("10.0.0.2/24"), Probes: -1, Seed: 2})
+		ca, cb := connected(t, a, b)
+		got := make(chan int64, 1)
+		go func() {
+			n, _ := io.Copy(io.Discard, cb)
+			got <- n
+		}()
+		if _, err := ca.Write(make([]byte, 1<<20)); err != nil {
+			t.Fatal(err)
+		}
+		ca.Close()
+		if err := a.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+		if n := <-got; n != 1<<20 {
+			t.Errorf("%d bytes of %d", n, 1<<20)
+		}
+		if s := b.Stats().TCP; s.Received == 0 || s.Sent == 0 || s.Resent != 0 {
+			t.Errorf("%+v", s)
+		}
+		if s := a.Stats().TCP; s.Resent == 0 || s.Sent < s.Resent {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestShutdownDoesNotWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v, a, b, _ := valved(t)
+		ca, _ := connected(t, a, b)
+		v.shut.Store(true)
+		ca.Write([]byte("x"))
+		ca.Close()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if err := a.Shutdown(ctx); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%v", err)
+		}
+		if err := a.Close(); !errors.Is(err, net.ErrClosed) {
+			t.Errorf("it is not closed: %v", err)
+		}
+	})
+}

@@ -81,8 +81,8 @@ func (f *Frame) unitHeaderLen() (int, error) {
 func (f *Frame) wholeSum() uint16 {
 	head := f.Head[f.SumStart:]
 	c := wire.Sum(0).Add(head).PlusAt(wire.Sum(0).Add(f.Body), len(head)).Checksum()
-	if c == 0 {
-		return 0xffff // the other zero, which UDP needs and TCP may have
+	if c == 0 && f.SumField != f.SumStart+tcpChecksum {
+		return 0xffff // for UDP zero says that there is none (RFC 768)
 	}
 	return c
 }

@@ -91,6 +91,9 @@ func (c *Conn) settleLocked(now time.Time) {
 	}
 	c.chargeLocked()
 	c.wakeLocked()
+	if c.closed && !c.drainingLocked() {
+		signal(c.layer.drained)
+	}
 }
 
 // endLocked notes why the connection has ended, and no longer waits for a device to take what is left.

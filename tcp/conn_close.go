@@ -137,3 +137,14 @@ func (c *Conn) SetKeepAlive(idle, interval time.Duration, count int) error {
 		return nil
 	})
 }
+
+// isDraining reports whether the connection has been closed and the peer does not have all yet.
+func (c *Conn) isDraining() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.closed && c.drainingLocked()
+}
+
+func (c *Conn) drainingLocked() bool {
+	return c.t.state != closed && c.t.state != timeWait && !c.t.finAcked()
+}

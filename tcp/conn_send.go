@@ -20,10 +20,12 @@ func (c *Conn) sendLocked(now time.Time) {
 	b := c.layer.batches.Get().(*batch)
 	for {
 		c.refreshPathLocked()
+		before := c.t.resends
 		b.count = c.t.output(now, b.out[:])
 		if b.count == 0 {
 			break
 		}
+		c.layer.countSent(b, c.t.resends-before)
 		b.path, b.ttl, b.tos, b.built = c.path, c.ttl, c.tos, false
 		c.t.hold()
 		if !c.emptyLocked(b) {
@@ -198,4 +200,16 @@ func (b *batch) payload(o *outgoing) []byte {
 	start := len(b.joined)
 	b.joined = append(append(b.joined, o.payload[0]...), o.payload[1]...)
 	return b.joined[start:]
+}
+
+// countSent counts the segments of a batch, so many of which are sent again.
+func (l *Layer) countSent(b *batch, again uint32) {
+	n := 0
+	for k := range b.out[:b.count] {
+		n += b.out[k].segments()
+	}
+	l.counts.sent.Add(uint64(n))
+	if again != 0 {
+		l.counts.resent.Add(uint64(again))
+	}
 }

@@ -23,6 +23,7 @@ type Info struct {
 	SlowStartThreshold        int // 0 if there is none yet
 	InFlight                  int // sent, and not acknowledged
 	SACKed, Lost, Retransmits int // of InFlight, what has arrived, what is taken for lost, and how much of that is on its way again
+	Resent                    int // segments that were sent again since the connection was made
 	Unsent                    int // written, and not sent
 	Unread                    int // arrived in order, and not read
 	EarlyPieces               int // pieces that arrived out of order
@@ -45,6 +46,7 @@ func (c *Conn) Info() Info {
 		RTT: t.rtt.srtt, RTTVar: t.rtt.rttvar, MinRTT: t.rtt.min, RTO: t.rto(), Backoff: int(t.rtt.backoff),
 		SendMSS: t.mss(), ReceiveMSS: int(t.rcv.mss), CongestionWindow: int(t.cc.cwnd),
 		InFlight: t.flown(), SACKed: int(t.flight.sacked), Lost: int(t.flight.lost), Retransmits: int(t.flight.resent),
+		Resent: int(t.resends),
 		Unsent: max(t.unsent(), 0), Unread: t.readable(),
 		SendWindow: int(t.snd.wnd), ReceiveWindow: t.rcv.wnd(),
 		SendBuffer: int(t.snd.limit), ReceiveBuffer: int(t.rcv.limit), Memory: t.memory(),

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"context"
 	"math/rand/v2"
 	"net/netip"
 	"sync"
@@ -65,6 +66,8 @@ type Layer struct {
 	shards [shardCount]shard
 	any    atomic.Pointer[AnyListener] // nil if there is none
 
+	drained chan struct{} // a token: a closed connection has less to send
+
 	foreignMu sync.Mutex
 	foreign   int // who wants segments for other machines: see countForeign
 
@@ -76,11 +79,15 @@ type Layer struct {
 
 // counters count what is worth to be known of a Layer.
 type counters struct {
-	opened, accepted, resets, overflows, cookies atomic.Uint64
+	sent, resent, received, opened, accepted, resets, overflows, cookies atomic.Uint64
 }
 
-// Stats counts what the connections of a host did since it was made.
+// Stats counts what the connections of a host did since it was made. Segments that a device cuts from one are
+// counted one by one.
 type Stats struct {
+	Sent      uint64 // segments
+	Resent    uint64 // of those, again
+	Received  uint64 // segments without a fault
 	Opened    uint64 // connections that were dialed
 	Accepted  uint64 // and that came in
 	Resets    uint64 // RSTs that were sent
@@ -93,6 +100,7 @@ type Stats struct {
 func (l *Layer) Stats() Stats {
 	c := &l.counts
 	return Stats{
+		Sent: c.sent.Load(), Resent: c.resent.Load(), Received: c.received.Load(),
 		Opened: c.opened.Load(), Accepted: c.accepted.Load(), Resets: c.resets.Load(),
 		Overflows: c.overflows.Load(), Cookies: c.cookies.Load(), Memory: int(l.plain.budget.used.Load()),
 	}
@@ -104,7 +112,7 @@ func New(stack *ip.Stack, cfg Config) *Layer {
 		cfg.MemoryLimit = defaultMemoryLimit
 	}
 	l := &Layer{
-		stack: stack, ports: &ip.Ports{Reserved: cfg.Reserved}, epoch: time.Now(),
+		stack: stack, ports: &ip.Ports{Reserved: cfg.Reserved}, epoch: time.Now(), drained: make(chan struct{}, 1),
 		listeners: map[uint16][]*Listener{}, keeps: map[keepAlive]*keepAlive{},
 	}
 	l.key = siphash.New(rand.New(rand.NewPCG(stack.Random(), stack.Random())))
@@ -144,6 +152,30 @@ func (l *Layer) Close() {
 			c.shutdown()
 		}
 	}
+}
+
+// Drain waits until all that was written on connections that have been closed is acknowledged, with the end of the stream,
+// or those connections have failed. The error is that of ctx.
+func (l *Layer) Drain(ctx context.Context) error {
+	for l.isDraining() {
+		select {
+		case <-l.drained:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+	return nil
+}
+
+func (l *Layer) isDraining() bool {
+	for k := range l.shards {
+		for _, c := range l.shards[k].all() {
+			if c.isDraining() {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // configFor returns what a connection on a path goes by.
@@ -211,6 +243,7 @@ func (l *Layer) path(from, to netip.Addr, via *ip.Interface) (ip.Path, error) {
 func (l *Layer) send(path *ip.Path, t *tuple, o *outgoing) {
 	b := l.batches.Get().(*batch)
 	b.out[0], b.count, b.path = *o, 1, *path
+	l.countSent(b, 0)
 	l.build(b, t)
 	_ = path.Send(b.frames[:1], nil) // what is lost is lost
 	l.putBatch(b)

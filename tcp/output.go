@@ -90,6 +90,7 @@ func (t *tcb) emitLost(now instant, o *outgoing) bool {
 func (t *tcb) resend(now instant, o *outgoing, i, n int) {
 	start := t.flight.all[i].start
 	n = t.fill(now, o, start, min(n, t.flight.all[i].len()))
+	t.resends += uint32(o.segments())
 	t.flight.send(i, n, now)
 	t.sentInRecovery(n)
 	if t.loss != nil {

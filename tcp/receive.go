@@ -14,12 +14,14 @@ func (l *Layer) receive(ps []ip.Packet) {
 	now := time.Now()
 	var s segment
 	var c *Conn // which is locked
+	n := 0
 	for k := range ps {
 		p := &ps[k]
 		t, ok := l.parse(p, &s)
 		if !ok {
 			continue
 		}
+		n += s.segments()
 		if c != nil && c.tuple == t {
 			c.t.arrive(now, &s)
 			continue
@@ -42,6 +44,7 @@ func (l *Layer) receive(ps []ip.Packet) {
 		}
 		c.t.arrive(now, &s)
 	}
+	l.counts.received.Add(uint64(n))
 	if c != nil {
 		c.unlock(now)
 	}

@@ -42,6 +42,14 @@ func (s *segment) mss() int {
 	return len(s.data)
 }
 
+// segments is how many there were on the wire, or would have been.
+func (s *segment) segments() int {
+	if s.unit == 0 {
+		return 1
+	}
+	return (len(s.data) + int(s.unit) - 1) / int(s.unit)
+}
+
 // An outgoing segment is what the core wants to have sent. Ports and addresses are
 // for the shell to add.
 type outgoing struct {
@@ -59,6 +67,14 @@ type outgoing struct {
 }
 
 func (o *outgoing) options() []byte { return o.opt[:o.optLen] }
+
+// segments is how many there are on the wire.
+func (o *outgoing) segments() int {
+	if o.unit == 0 {
+		return 1
+	}
+	return (o.size() + int(o.unit) - 1) / int(o.unit)
+}
 
 func (o *outgoing) size() int { return len(o.payload[0]) + len(o.payload[1]) }
 

@@ -28,10 +28,14 @@ func (t *tcb) mayProbeTail() bool {
 		(t.loss == nil || !t.loss.tail.out)
 }
 
+// minProbeTimeout is the least PTO. Where a round trip takes microseconds, the peer's next turn on its
+// processor takes longer.
+const minProbeTimeout = 10 * time.Millisecond
+
 // probeTimeout is TLP_calc_PTO: "PTO = 2 * SRTT", and if there is one segment alone on
 // its way, the time that its receiver may wait with the answer.
 func (t *tcb) probeTimeout() time.Duration {
-	pto := max(2*t.rtt.srtt, granularity)
+	pto := max(2*t.rtt.srtt, minProbeTimeout)
 	if t.flown() <= t.mss() {
 		pto += maxACKDelay
 	}

@@ -35,6 +35,7 @@ type tcb struct {
 	moved      instant // when the peer last took something, or something to take was sent
 	challenged instant // when a challenge was last sent
 
+	resends     uint32  // segments that were sent again
 	stampAt     instant // when stampRecent was set
 	stampRecent uint32  // TS.Recent
 	stampOffset uint32
