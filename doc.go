@@ -27,5 +27,5 @@
 // # Standards
 //
 // Those of the packages ip, tcp, udp, dhcp and dns; and RFC 6724 for the order of a name's addresses, RFC
-// 6761 for localhost, RFC 5227 for the check of a DHCP address.
+// 6761 for localhost, RFC 7766 for long answers of name servers, RFC 5227 for the check of a DHCP address.
 package landline

@@ -64,7 +64,8 @@ func (h *Host) advertisedServers() (all []netip.Addr) {
 //
 // A name without a dot is looked up in Config.Search; one with a dot at its end is not. "localhost"
 // is this host (RFC 6761, Section 6.3), as is Config.Hostname. The system's hosts file
-// and name servers do not count. The error is a *net.DNSError.
+// and name servers do not count. What does not fit a datagram is asked for again over TCP. The
+// error is a *net.DNSError.
 func (h *Host) LookupNetIP(ctx context.Context, network, host string) ([]netip.Addr, error) {
 	families := map[string]family{"ip": both, "ip4": v4only, "ip6": v6only}
 	f, ok := families[network]
@@ -166,8 +167,7 @@ func (h *Host) searchList() []string {
 // want one, and for records other than addresses.
 //
 // It is Go's own resolver, which reads the system's hosts file and takes the domains
-// that it searches from the system's configuration: LookupNetIP does not. An answer that does not
-// fit a datagram of 1,232 bytes is an error, as long as the host has no TCP. It cannot be
+// that it searches from the system's configuration: LookupNetIP does not. It cannot be
 // used in a synctest bubble.
 func (h *Host) Resolver() *net.Resolver {
 	return &net.Resolver{PreferGo: true, Dial: h.dialServer}
@@ -186,18 +186,25 @@ func (h *Host) dialServer(ctx context.Context, network, _ string) (net.Conn, err
 		h.names.failed(server, servers)
 		return nil, err
 	}
-	return &serverConn{UDPConn: c.(*UDPConn), silent: func() { h.names.failed(server, servers) }}, nil
+	asked := &serverConn{Conn: c, silent: func() { h.names.failed(server, servers) }}
+	if p, ok := c.(net.PacketConn); ok {
+		return struct {
+			*serverConn
+			net.PacketConn
+		}{asked, p}, nil // net's resolver sends datagrams to what has these methods, and streams to others
+	}
+	return asked, nil
 }
 
 // A serverConn is a connection to a name server, which is asked last if it was silent.
 type serverConn struct {
-	*UDPConn
+	net.Conn
 	silent func()
 }
 
 // Read reads an answer.
 func (c *serverConn) Read(b []byte) (int, error) {
-	n, err := c.UDPConn.Read(b)
+	n, err := c.Conn.Read(b)
 	if err != nil {
 		c.silent()
 	}

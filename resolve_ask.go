@@ -2,7 +2,9 @@ package landline
 
 import (
 	"context"
+	"encoding/binary"
 	"errors"
+	"io"
 	"net"
 	"net/netip"
 	"time"
@@ -17,8 +19,8 @@ const (
 	// in other resolvers.
 	askTime   = 5 * time.Second
 	askRounds = 2
-	// maxAnswer is the longest answer that is read, in bytes: longer than any that was asked for.
-	maxAnswer = 4096
+	// maxDatagram is the longest datagram that is read, in bytes: longer than any that was asked for.
+	maxDatagram = 4096
 )
 
 // ask asks the name servers for the addresses of a name. No addresses and no error
@@ -62,59 +64,114 @@ type question struct {
 	id    uint16
 	t     dns.Type
 	done  bool
+	cut   bool // there is more than the answer had room for
 	addrs []netip.Addr
 	err   *net.DNSError
 }
 
 // askServer asks one server for the addresses of a name, both families at once.
 func (h *Host) askServer(ctx context.Context, server netip.AddrPort, f family, name dns.Name) ([]netip.Addr, *net.DNSError) {
-	c, err := h.dial("udp", netip.AddrPort{}, server)
-	if err != nil {
-		return nil, dnsError(err, server)
-	}
-	defer c.Close()
-	defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
-	c.SetDeadline(time.Now().Add(askTime))
-
+	ctx, cancel := context.WithTimeout(ctx, askTime)
+	defer cancel()
 	asked := h.questions(f)
-	var b []byte
-	for i := range asked {
-		b = dns.AppendQuery(b[:0], asked[i].id, name, asked[i].t)
-		if _, err := c.Write(b); err != nil {
-			return nil, dnsError(err, server)
+	err := h.exchange(ctx, "udp", server, name, asked)
+	// "When a DNS client receives a reply with TC set, it should ignore that response, and query again, using a
+	// mechanism, such as a TCP connection, that will permit larger replies" (RFC 2181, Section 9).
+	if again := forgetCut(asked); len(again) > 0 {
+		if failed := h.exchange(ctx, "tcp", server, name, again); err == nil {
+			err = failed
 		}
 	}
-	silent := c.collect(asked, name, server)
-	return conclude(asked, silent)
+	return conclude(asked, err)
 }
 
 // questions returns what to ask for the addresses of a family.
-func (h *Host) questions(f family) []question {
+func (h *Host) questions(f family) []*question {
 	id := uint16(h.stack.Random())
-	var asked []question
+	var asked []*question
 	if f != v6only {
-		asked = append(asked, question{id: id, t: dns.TypeA})
+		asked = append(asked, &question{id: id, t: dns.TypeA})
 	}
 	if f != v4only {
-		asked = append(asked, question{id: id ^ 1, t: dns.TypeAAAA})
+		asked = append(asked, &question{id: id ^ 1, t: dns.TypeAAAA})
 	}
 	return asked
 }
 
-// collect reads answers until all are there. The error says why some are not.
-func (c *UDPConn) collect(asked []question, name dns.Name, server netip.AddrPort) *net.DNSError {
-	b := make([]byte, maxAnswer)
-	for left := len(asked); left > 0; {
+// forgetCut makes the questions whose answers were cut new ones, and returns them.
+func forgetCut(asked []*question) (again []*question) {
+	for _, q := range asked {
+		if q.cut {
+			*q = question{id: q.id, t: q.t}
+			again = append(again, q)
+		}
+	}
+	return again
+}
+
+// exchange asks a server on a network, "udp" or "tcp", and reads answers until all are there. The error
+// says why some are not.
+func (h *Host) exchange(ctx context.Context, network string, server netip.AddrPort, name dns.Name, asked []*question) *net.DNSError {
+	conn, err := h.DialContext(ctx, network, server.String())
+	if err != nil {
+		return dnsError(err, server)
+	}
+	defer conn.Close()
+	defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+	c := messageConn{conn, network == "tcp"}
+	for _, q := range asked {
+		if err := c.send(dns.AppendQuery(nil, q.id, name, q.t)); err != nil {
+			return dnsError(err, server)
+		}
+	}
+	return c.collect(asked, name, server)
+}
+
+// A messageConn carries messages: a datagram is one, and in a stream each comes after its length in two
+// bytes (RFC 1035, Section 4.2.2).
+type messageConn struct {
+	net.Conn
+	stream bool
+}
+
+// send sends a message. Its length goes with it: clients "SHOULD pass the two-octet length field, and the
+// message described by that length field, to the TCP layer at the same time" (RFC 7766, Section 8).
+func (c messageConn) send(m []byte) error {
+	if c.stream {
+		m = append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)
+	}
+	_, err := c.Write(m)
+	return err
+}
+
+// receive reads a message into b, or into new space if it comes in a stream.
+func (c messageConn) receive(b []byte) ([]byte, error) {
+	if !c.stream {
 		n, err := c.Read(b)
+		return b[:n], err
+	}
+	if _, err := io.ReadFull(c, b[:2]); err != nil {
+		return nil, err
+	}
+	b = make([]byte, binary.BigEndian.Uint16(b))
+	_, err := io.ReadFull(c, b)
+	return b, err
+}
+
+// collect reads answers until all are there, in any order. The error says why some are not.
+func (c messageConn) collect(asked []*question, name dns.Name, server netip.AddrPort) *net.DNSError {
+	b := make([]byte, maxDatagram)
+	for left := len(asked); left > 0; {
+		got, err := c.receive(b)
 		if err != nil {
 			return dnsError(err, server)
 		}
-		m, err := dns.ParseMessage(b[:n])
+		m, err := dns.ParseMessage(got)
 		if err != nil || !m.IsResponse() {
 			continue
 		}
-		for i := range asked {
-			if q := &asked[i]; !q.done && q.id == m.ID() && m.IsAbout(name, q.t) {
+		for _, q := range asked {
+			if !q.done && q.id == m.ID() && m.IsAbout(name, q.t) {
 				q.take(m, name, server)
 				left--
 			}
@@ -125,13 +182,13 @@ func (c *UDPConn) collect(asked []question, name dns.Name, server netip.AddrPort
 
 // take reads an answer.
 func (q *question) take(m dns.Message, name dns.Name, server netip.AddrPort) {
-	q.done = true
+	q.done, q.cut = true, m.Truncated()
 	switch code := m.RCode(); code {
 	case dns.NXDomain:
 	case dns.Success:
 		q.addrs = m.Addrs(name, q.t)
-		if m.Truncated() && len(q.addrs) == 0 {
-			q.err = &net.DNSError{Err: "the answer does not fit a datagram", Server: server.String()}
+		if q.cut { // even over TCP
+			q.err = &net.DNSError{Err: "server misbehaving: the answer is cut off", Server: server.String()}
 		}
 	default:
 		q.err = &net.DNSError{Err: "server misbehaving: " + code.String(), Server: server.String(), IsTemporary: true}
@@ -140,7 +197,7 @@ func (q *question) take(m dns.Message, name dns.Name, server netip.AddrPort) {
 
 // conclude makes one of several answers. Addresses of one family are enough, even if the
 // question for the other was not answered.
-func conclude(asked []question, err *net.DNSError) (addrs []netip.Addr, _ *net.DNSError) {
+func conclude(asked []*question, err *net.DNSError) (addrs []netip.Addr, _ *net.DNSError) {
 	for _, q := range asked {
 		addrs = append(addrs, q.addrs...)
 		if err == nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"fmt"
+	"io"
 	"net"
 	"net/netip"
 	"slices"
@@ -20,15 +22,23 @@ import (
 // A nameServer answers what it has in its zone, and for the rest that there is no such name.
 type nameServer struct {
 	*landline.UDPConn
+	host  *landline.Host
 	zone  map[string][]string // by name with a dot at its end
 	flags uint16              // of answers, beside those that have to be
 	mute  bool
 	asked []string
+
+	streamFlags uint16 // as flags, over TCP
+	streamAsked []string
+	alone       bool // each question over TCP is answered before the next
 }
+
+// truncated is the flag of an answer that did not have room for all.
+const truncated = 1 << 9
 
 func serveNames(t *testing.T, h *landline.Host, addr string, zone map[string][]string) *nameServer {
 	t.Helper()
-	s := &nameServer{zone: zone}
+	s := &nameServer{host: h, zone: zone}
 	s.UDPConn = must(h.ListenUDP("udp", &net.UDPAddr{IP: net.ParseIP(addr), Port: dns.Port}))
 	t.Cleanup(func() { s.Close() })
 	go s.serve()
@@ -44,10 +54,53 @@ func (s *nameServer) serve() {
 		}
 		name, t := readQuestion(b[:n])
 		s.asked = append(s.asked, name)
+		if s.mute && s.flags&truncated == 0 {
+			continue
+		}
+		s.WriteToUDPAddrPort(s.answer(b[:n], name, t, s.flags), from)
+	}
+}
+
+// streams makes the server answer over TCP too.
+func (s *nameServer) streams(addr string) {
+	l := must(s.host.ListenTCP("tcp", &net.TCPAddr{IP: net.ParseIP(addr), Port: dns.Port}))
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go s.serveStream(c)
+		}
+	}()
+}
+
+// serveStream answers the questions of a connection two at a time, the later one first, as it may, and in pieces.
+func (s *nameServer) serveStream(c net.Conn) {
+	defer c.Close()
+	var answers []byte
+	for n := 1; ; n++ {
+		b := make([]byte, 2)
+		if _, err := io.ReadFull(c, b); err != nil {
+			return
+		}
+		b = make([]byte, binary.BigEndian.Uint16(b))
+		if _, err := io.ReadFull(c, b); err != nil {
+			return
+		}
+		name, t := readQuestion(b)
+		s.streamAsked = append(s.streamAsked, name+" "+t.String())
 		if s.mute {
 			continue
 		}
-		s.WriteToUDPAddrPort(s.answer(b[:n], name, t), from)
+		answer := s.answer(b, name, t, s.streamFlags)
+		answers = append(append(binary.BigEndian.AppendUint16(nil, uint16(len(answer))), answer...), answers...)
+		if n%2 == 0 || s.alone {
+			for piece := range slices.Chunk(answers, 333) {
+				c.Write(piece)
+			}
+			answers = nil
+		}
 	}
 }
 
@@ -61,15 +114,18 @@ func readQuestion(b []byte) (name string, t dns.Type) {
 	return name, dns.Type(binary.BigEndian.Uint16(b[at+1:]))
 }
 
-func (s *nameServer) answer(query []byte, name string, t dns.Type) []byte {
+func (s *nameServer) answer(query []byte, name string, t dns.Type, extra uint16) []byte {
 	b := slices.Clone(query[:len(query)-11]) // without its additional record
-	flags := 0x8180 | s.flags
+	flags := 0x8180 | extra
 	texts, known := s.zone[name]
 	if !known {
 		flags |= uint16(dns.NXDomain)
 	}
 	count := uint16(0)
 	for _, text := range texts {
+		if extra&truncated != 0 && count > 0 {
+			break
+		}
 		a := netip.MustParseAddr(text)
 		if a.Is4() != (t == dns.TypeA) {
 			continue
@@ -207,8 +263,17 @@ func TestLookupsSayWhatWentWrong(t *testing.T) {
 			net.DNSError{Err: "i/o timeout", Server: "10.0.0.2:53", IsTimeout: true, IsTemporary: true}},
 		{"failure", landline.Config{DNS: twoServers[:1]}, func(s *nameServer) { s.zone["desk.lan."] = nil; s.flags = uint16(dns.ServFail) }, 0,
 			net.DNSError{Err: "server misbehaving: server failure", Server: "10.0.0.2:53", IsTemporary: true}},
-		{"too long", landline.Config{DNS: twoServers[:1]}, func(s *nameServer) { s.zone["desk.lan."] = nil; s.flags = 0x200 }, 0,
-			net.DNSError{Err: "the answer does not fit a datagram", Server: "10.0.0.2:53"}},
+		{"too long, and no TCP", landline.Config{DNS: twoServers[:1]}, func(s *nameServer) { s.zone["desk.lan."] = nil; s.flags = truncated }, 0,
+			net.DNSError{Err: "dial tcp 10.0.0.2:53: connect: connection refused", Server: "10.0.0.2:53"}},
+		{"too long, and silent on TCP", landline.Config{DNS: twoServers[:1]}, func(s *nameServer) { s.streams("10.0.0.2"); s.flags = truncated; s.mute = true }, 10 * time.Second,
+			net.DNSError{Err: "i/o timeout", Server: "10.0.0.2:53", IsTimeout: true, IsTemporary: true}},
+		{"cut even on TCP", landline.Config{DNS: twoServers[:1]}, func(s *nameServer) {
+			s.streams("10.0.0.2")
+			s.zone["desk.lan."] = nil
+			s.streamFlags = truncated
+			s.flags = truncated
+		}, 0,
+			net.DNSError{Err: "server misbehaving: the answer is cut off", Server: "10.0.0.2:53"}},
 		{"nobody there", landline.Config{DNS: twoServers[1:]}, nil, 0,
 			net.DNSError{Err: "read udp 10.0.0.1:PORT->10.0.0.3:53: read: connection refused", Server: "10.0.0.3:53"}},
 	} {
@@ -266,14 +331,14 @@ func TestLookupIgnoresWhatItDidNotAsk(t *testing.T) {
 				name, qt := readQuestion(b[:n])
 				id := slices.Clone(b[:2])
 				b[0] ^= 0x80 // the wrong number
-				s.WriteToUDPAddrPort(liar.answer(b[:n], name, qt), from)
+				s.WriteToUDPAddrPort(liar.answer(b[:n], name, qt, 0), from)
 				copy(b, id)
 				another, _ := dns.ParseName("other.lan")
 				q := dns.AppendQuery(nil, binary.BigEndian.Uint16(id), another, qt)
-				s.WriteToUDPAddrPort(liar.answer(q, "other.lan.", qt), from) // about another name
-				s.WriteToUDPAddrPort(b[:n], from)                            // a question
-				s.WriteToUDPAddrPort(b[:7], from)                            // nothing
-				s.WriteToUDPAddrPort(honest.answer(b[:n], name, qt), from)
+				s.WriteToUDPAddrPort(liar.answer(q, "other.lan.", qt, 0), from) // about another name
+				s.WriteToUDPAddrPort(b[:n], from)                               // a question
+				s.WriteToUDPAddrPort(b[:7], from)                               // nothing
+				s.WriteToUDPAddrPort(honest.answer(b[:n], name, qt, 0), from)
 			}
 		}()
 		addrs, err := h.LookupNetIP(t.Context(), "ip", "desk.lan")
@@ -318,5 +383,43 @@ func TestResolverOfNetFindsTheServerThatAnswers(t *testing.T) {
 	}
 	if err != nil {
 		t.Error(err)
+	}
+}
+
+// What does not fit a datagram is asked for again over TCP, both families on one connection.
+func TestLongAnswersAreAskedForOverTCP(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		h, far := resolving(t, landline.Config{DNS: twoServers[:1]})
+		var many []string
+		for k := range dns.MaxAddrs {
+			many = append(many, fmt.Sprintf("10.0.0.%d", k+4), fmt.Sprintf("fd00::1:%d", k+4))
+		}
+		s := serveNames(t, far, "10.0.0.2", map[string][]string{"many.lan.": many, "desk.lan.": {"10.0.0.3"}})
+		s.streams("10.0.0.2")
+		s.flags = truncated
+		addrs, err := h.LookupNetIP(t.Context(), "ip", "many.lan")
+		if err != nil || len(addrs) != len(many) {
+			t.Errorf("%d of %d addresses, %v", len(addrs), len(many), err)
+		}
+		if want := []string{"many.lan. A", "many.lan. AAAA"}; !slices.Equal(s.streamAsked, want) {
+			t.Errorf("over TCP it was asked for %q", s.streamAsked)
+		}
+		c, err := h.DialContext(t.Context(), "udp", "desk.lan:53")
+		if err != nil || c.RemoteAddr().String() != "10.0.0.3:53" {
+			t.Errorf("%v, %v", c, err)
+		}
+	})
+}
+
+// Go's own resolver gets a connection that it takes for a stream, and sends no datagram there.
+func TestResolverOfNetAsksAgainOverTCP(t *testing.T) {
+	h, far := resolving(t, landline.Config{DNS: twoServers[:1]})
+	s := serveNames(t, far, "10.0.0.2", map[string][]string{"desk.lan.": {"10.0.0.9", "10.0.0.8"}})
+	s.flags = truncated
+	s.alone = true
+	s.streams("10.0.0.2")
+	addrs, err := h.Resolver().LookupNetIP(within(t, 10*time.Second), "ip4", "desk.lan.")
+	if err != nil || len(addrs) != 2 {
+		t.Errorf("%v, %v", addrs, err)
 	}
 }

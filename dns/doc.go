@@ -18,5 +18,5 @@
 //   - IPv6 addresses: RFC 3596
 //   - long answers by UDP: RFC 6891; the size that is asked for is the one of the operators' "flag day" of 2020
 //
-// Not here yet: a server, a cache, DNS over TCP, and records other than addresses and aliases.
+// Not here yet: a server, a cache, and records other than addresses and aliases.
 package dns
