@@ -1,34 +1,37 @@
 package lan
 
 import (
+	"slices"
 	"time"
 
 	"landline/link"
 	"landline/wire"
 )
 
-// maxBatch is how many frames are sorted at once.
-const maxBatch = 64
-
 // scratch is what it takes to send frames on otherwise than as they came.
 type scratch struct {
 	frames   []link.Frame
 	segments link.Segmenter
+	to       []*Port // for batches of more than usualBatch
 }
 
-// sorted says for each frame which port it goes to: nil is none, the everyone of the switch all
-// but the one that it came from.
-type sorted [maxBatch]*Port
+// usualBatch is how many frames the devices of package link bring at once.
+const usualBatch = 64
 
 // forward sends frames on that came in at p. It does not keep them.
 func (p *Port) forward(frames []link.Frame) {
 	p.counts.in.Add(uint64(len(frames)))
 	p.counts.inBytes.Add(uint64(lenOf(frames)))
-	for len(frames) > maxBatch {
-		p.forwardBatch(frames[:maxBatch])
-		frames = frames[maxBatch:]
+	if len(frames) <= usualBatch {
+		var to [usualBatch]*Port
+		p.forwardTo(to[:len(frames)], frames)
+		return
 	}
-	p.forwardBatch(frames)
+	s := p.lan.scratch.Get().(*scratch)
+	s.to = slices.Grow(s.to[:0], len(frames))[:len(frames)]
+	p.forwardTo(s.to, frames)
+	clear(s.to)
+	p.lan.scratch.Put(s)
 }
 
 func lenOf(frames []link.Frame) (n int) {
@@ -38,13 +41,13 @@ func lenOf(frames []link.Frame) (n int) {
 	return n
 }
 
-// forwardBatch keeps together what goes to the same port, since most batches go all to one.
-func (p *Port) forwardBatch(frames []link.Frame) {
-	var to sorted
-	same, flood := p.sort(frames, &to)
+// forwardTo sends frames on, and has to for where each goes: nil is nowhere, the everyone of the switch all
+// ports but p. Most batches go all to one, as they are.
+func (p *Port) forwardTo(to []*Port, frames []link.Frame) {
+	same, flood := p.sort(frames, to)
 	switch {
 	case !same:
-		p.scatter(frames, &to, flood > 0)
+		p.scatter(frames, to, flood > 0)
 	case flood > 0:
 		p.spread(frames)
 	case len(frames) > 0 && to[0] != nil:
@@ -56,7 +59,7 @@ func (p *Port) forwardBatch(frames []link.Frame) {
 }
 
 // sort decides where frames go, and reports whether all go the same way, and how many to everyone.
-func (p *Port) sort(frames []link.Frame, to *sorted) (same bool, flood int) {
+func (p *Port) sort(frames []link.Frame, to []*Port) (same bool, flood int) {
 	c := clerk{p: p, src: none, dst: none, sources: p.sources.Load()}
 	same = true
 	for i := range frames {
@@ -170,7 +173,7 @@ func (p *Port) spread(frames []link.Frame) {
 }
 
 // scatter sends each frame where it goes. Each port gets its frames in their order, as one batch.
-func (p *Port) scatter(frames []link.Frame, to *sorted, flood bool) {
+func (p *Port) scatter(frames []link.Frame, to []*Port, flood bool) {
 	s := p.lan.scratch.Get().(*scratch)
 	if flood {
 		for _, q := range p.lan.Ports() {
@@ -179,7 +182,7 @@ func (p *Port) scatter(frames []link.Frame, to *sorted, flood bool) {
 			}
 		}
 	}
-	for _, q := range to[:len(frames)] { // those that pick has not come to
+	for _, q := range to { // those that pick has not come to
 		if q != nil && q != p.lan.everyone {
 			q.send(s.pick(frames, to, q, nil))
 		}
@@ -190,7 +193,7 @@ func (p *Port) scatter(frames []link.Frame, to *sorted, flood bool) {
 
 // pick returns the frames that go to q, or to everyone if that is not nil, and takes those for q out of
 // to.
-func (s *scratch) pick(frames []link.Frame, to *sorted, q, everyone *Port) []link.Frame {
+func (s *scratch) pick(frames []link.Frame, to []*Port, q, everyone *Port) []link.Frame {
 	s.frames = s.frames[:0]
 	for i := range frames {
 		switch to[i] {

@@ -2,6 +2,7 @@ package lan_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -10,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -170,7 +172,7 @@ func TestClosedPortTakesNothing(t *testing.T) {
 	}
 	b.say(a.mac, 1)
 	a.wants("a")
-	if a.down != nil {
+	if port.Unplug(); a.down != nil {
 		t.Errorf("down after its own Close: %v", a.down)
 	}
 	if _, err := s.NewPort(lan.PortConfig{MAC: a.mac}); err != nil {
@@ -208,6 +210,115 @@ func TestSwitchThatClosesPullsAllCables(t *testing.T) {
 		}
 		s.Close()
 	})
+}
+
+// counted counts how often it is closed, and may take its time to take frames.
+type counted struct {
+	raw
+	closed int
+	write  func([]link.Frame) (int, error)
+}
+
+func (d *counted) Close() error { d.closed++; return io.ErrNoProgress }
+
+func (d *counted) Write(frames []link.Frame) (int, error) { return d.write(frames) }
+
+func TestPortClosesItsDeviceOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := lan.NewSwitch(lan.Config{})
+		a, _ := join(t, s, lan.PortConfig{})
+		closes, ends := new(counted), new(counted)
+		p, err := s.Plug(closes, lan.PortConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Close(); err != io.ErrNoProgress {
+			t.Errorf("its error is %v", err)
+		}
+		p.Unplug()
+		closes.handler.Receive(frames(wire.Broadcast, wire.MAC{2, 3}, 1))
+		closes.handler.Down(io.EOF)
+		a.wants("a, of what comes too late")
+
+		hooked := make(chan bool)
+		if _, err = s.Plug(ends, lan.PortConfig{Down: func(error) { <-hooked }}); err != nil {
+			t.Fatal(err)
+		}
+		ends.handler.Down(io.EOF)
+		done := false
+		go func() { s.Close(); done = true }()
+		synctest.Wait()
+		if done {
+			t.Error("Close does not wait for who hears that a device has ended")
+		}
+		close(hooked)
+		synctest.Wait()
+		if !done || closes.closed != 1 || ends.closed != 1 {
+			t.Errorf("closed %d and %d times, not once", closes.closed, ends.closed)
+		}
+	})
+}
+
+func TestMachineHearsOnceThatItIsUnplugged(t *testing.T) {
+	s := newSwitch(t, lan.Config{})
+	a, port := join(t, s, lan.PortConfig{})
+	port.Unplug()
+	port.Unplug()
+	if len(a.down) != 1 {
+		t.Errorf("down %v", a.down)
+	}
+}
+
+// What a device was busy with when its port was closed, and did not take, is counted.
+func TestFramesThatAreLeftAtCloseAreCounted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := lan.NewSwitch(lan.Config{})
+		defer s.Close()
+		next := make(chan bool)
+		p, err := s.Plug(&counted{write: func([]link.Frame) (int, error) { <-next; return 1, nil }}, lan.PortConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := join(t, s, lan.PortConfig{})
+		go a.say(group, 1, 2, 3)
+		synctest.Wait()
+		a.say(group, 4)
+		go p.Close()
+		synctest.Wait()
+		close(next)
+		synctest.Wait()
+		drops(t, p, map[string]uint64{"closed": 3})
+		if st := p.Stats(); st.Out != 1 || st.Waiting != 0 {
+			t.Errorf("%+v", st)
+		}
+	})
+}
+
+// closer closes a port when something is logged.
+type closer struct {
+	slog.Handler
+	port *lan.Port
+}
+
+func (h *closer) Handle(context.Context, slog.Record) error { return h.port.Close() }
+
+// A port that is taken away while it sends leaves no address behind.
+func TestPortThatHasGoneLearnsNothing(t *testing.T) {
+	h := &closer{Handler: slog.NewTextHandler(io.Discard, nil)}
+	s := newSwitch(t, lan.Config{Logger: slog.New(h)})
+	a, _ := join(t, s, lan.PortConfig{})
+	b, _ := join(t, s, lan.PortConfig{})
+	var d raw
+	var err error
+	if h.port, err = s.Plug(&d, lan.PortConfig{}); err != nil {
+		t.Fatal(err)
+	}
+	late := wire.MAC{2, 0x77}
+	d.handler.Receive([]link.Frame{frame(b.mac, a.mac, 0), frame(b.mac, late, 1)}) // the first is reported
+	b.wants("b", 1)
+	a.say(late, 2)
+	b.wants("all", 2)
+	drops(t, h.port, map[string]uint64{"foreign source": 1})
 }
 
 // A guest that goes away takes its port with it, and leaves no socket open.
@@ -314,40 +425,30 @@ func TestCloseWaitsForTheMachine(t *testing.T) {
 	})
 }
 
-// Two machines that answer each other for ever do so in a loop, and not ever deeper.
-func TestAnswersDoNotPileUpOnTheStack(t *testing.T) {
+// Two machines that answer each other for ever do so in a loop, and not ever deeper. Who began it is let go.
+func TestAnswersForEverHoldUpNobody(t *testing.T) {
 	s := newSwitch(t, lan.Config{})
-	const rounds = 200_000
 	var ports [2]*lan.Port
-	left := rounds
-	deep, deepest := 0, 0
 	for i := range ports {
 		var err error
 		if ports[i], err = s.NewPort(lan.PortConfig{}); err != nil {
 			t.Fatal(err)
 		}
 	}
+	var deep, deepest atomic.Int32
 	for i := range ports {
 		answer := []link.Frame{frame(ports[1-i].Info().MAC, ports[i].Info().MAC, i)}
 		ports[i].Attach(link.Handler{Receive: func([]link.Frame) {
-			deep++
-			deepest = max(deepest, deep)
-			if left--; left > 0 {
-				ports[i].Write(answer)
-			}
-			deep--
+			deepest.Store(max(deepest.Load(), deep.Add(1)))
+			ports[i].Write(answer)
+			deep.Add(-1)
 		}})
 	}
-	done := make(chan bool)
-	go func() { // the loop is handed to new goroutines on its way
-		ports[0].Write([]link.Frame{frame(ports[1].Info().MAC, ports[0].Info().MAC, 0)})
-		close(done)
-	}()
-	<-done
-	ports[0].Close() // waits
+	ports[0].Write([]link.Frame{frame(ports[1].Info().MAC, ports[0].Info().MAC, 0)})
+	ports[0].Close()
 	ports[1].Close()
-	if deepest > 2 {
-		t.Errorf("%d calls deep", deepest)
+	if n := deepest.Load(); n == 0 || n > 2 {
+		t.Errorf("%d calls deep", n)
 	}
 }
 

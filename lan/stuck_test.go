@@ -192,27 +192,38 @@ func TestDeviceGetsWhatWaitsWhenThereIsRoom(t *testing.T) {
 }
 
 // roomy is full after each frame, and says that there is room before Write has returned.
-type roomy struct{ wall }
+type roomy struct {
+	wall
+	first func()
+}
 
 func (d *roomy) Write(frames []link.Frame) (int, error) {
 	d.room = 1
 	n, err := d.wall.Write(frames)
+	if first := d.first; first != nil {
+		d.first = nil
+		first()
+	}
 	d.handler.Room()
 	return n, err
 }
 
 func TestRoomThatComesEarlyIsNotMissed(t *testing.T) {
-	s := newSwitch(t, lan.Config{})
-	d := new(roomy)
-	p, err := s.Plug(d, lan.PortConfig{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, _ := join(t, s, lan.PortConfig{})
-	a.send(frames(group, a.mac, 200)...)
-	if st := p.Stats(); !slices.Equal(d.got, count(200)) || st.Waiting != 0 {
-		t.Errorf("%v, %+v", d.got, st)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		s := newSwitch(t, lan.Config{})
+		d := new(roomy)
+		p, err := s.Plug(d, lan.PortConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, _ := join(t, s, lan.PortConfig{})
+		d.first = func() { a.say(group, 200) } // which has to wait for those that came before
+		a.send(frames(group, a.mac, 200)...)
+		synctest.Wait()
+		if st := p.Stats(); !slices.Equal(d.got, count(201)) || st.Waiting != 0 {
+			t.Errorf("%v, %+v", d.got, st)
+		}
+	})
 }
 
 // picky does not want frames with odd numbers.

@@ -88,6 +88,9 @@ func (s *Switch) NewPort(c PortConfig) (*Port, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		return nil, net.ErrClosed
+	}
 	if info.MAC == (wire.MAC{}) {
 		info.MAC = localMAC(s.random())
 	}
@@ -95,10 +98,7 @@ func (s *Switch) NewPort(c PortConfig) (*Port, error) {
 	if err := s.table.pin(addressOf(info.MAC), p); err != nil {
 		return nil, fmt.Errorf("port %s: %s: %w", p.info.Name, info.MAC, err)
 	}
-	if err := s.addLocked(p); err != nil {
-		s.table.forget(p)
-		return nil, err
-	}
+	s.addLocked(p)
 	return p, nil
 }
 
@@ -118,14 +118,15 @@ func (s *Switch) Plug(dev link.Device, c PortConfig) (*Port, error) {
 		info.Name = c.Name
 	}
 	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil, net.ErrClosed
+	}
 	p := s.newPortLocked(info, &c)
 	p.attached = true
 	p.closeDevice = sync.OnceValue(dev.Close)
-	err := s.addLocked(p)
+	s.addLocked(p)
 	s.mu.Unlock()
-	if err != nil {
-		return nil, err
-	}
 	dev.Attach(link.Handler{Receive: p.receive, Room: p.out.hasRoom, Down: p.deviceDown})
 	p.out.open(dev.Write)
 	return p, nil
@@ -139,13 +140,9 @@ func (s *Switch) newPortLocked(info link.Info, c *PortConfig) *Port {
 	return newPort(s, info, c)
 }
 
-func (s *Switch) addLocked(p *Port) error {
-	if s.closed {
-		return net.ErrClosed
-	}
+func (s *Switch) addLocked(p *Port) {
 	ports := append(slices.Clone(*s.ports.Load()), p)
 	s.ports.Store(&ports)
-	return nil
 }
 
 // remove takes a port out. If it was there, then is called, unless it is nil, by a goroutine that Close

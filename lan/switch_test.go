@@ -92,6 +92,24 @@ func TestAddressesAge(t *testing.T) {
 	})
 }
 
+// A move is a sign of life.
+func TestMovedAddressAgesFromItsMove(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := lan.NewSwitch(lan.Config{})
+		defer s.Close()
+		m, _ := trio(t, s)
+		roams := wire.MAC{2, 0, 0, 0, 0, 7}
+		m[1].send(frame(group, roams, 1))
+		time.Sleep(200 * time.Second)
+		m[2].send(frame(group, roams, 2))
+		m[1].numbers()
+		time.Sleep(200 * time.Second)
+		m[0].say(roams, 3)
+		m[1].wants("where it was")
+		m[2].wants("where it is", 1, 3)
+	})
+}
+
 // What is at a port for good does not age.
 func TestFixedAddressesDoNotAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -126,14 +144,18 @@ func TestMovedAddressIsFollowed(t *testing.T) {
 		if b, c := p[1].Stats(), p[2].Stats(); b.Addresses != 0 || c.Addresses != 1 || c.Moved != 1 {
 			t.Errorf("b %+v, c %+v", b, c)
 		}
+		time.Sleep(11 * time.Second)
+		m[1].send(frame(group, roams, 4))
+		m[0].send(frame(group, roams, 5))
+		m[2].send(frame(group, roams, 6))
 		if log.Len() != 0 {
-			t.Errorf("a machine that moves once is no alarm: %s", &log)
+			t.Errorf("a machine that moves, and moves back later, is no alarm: %s", &log)
 		}
 		for range 5 { // as if it was at both
 			m[1].send(frame(group, roams, 4))
 			m[2].send(frame(group, roams, 5))
 		}
-		if got := log.String(); strings.Count(got, "two ports") != 1 || !strings.Contains(got, "mac=02:00:00:00:00:07 port=b other=c") {
+		if got := log.String(); strings.Count(got, "two ports") != 1 || !strings.Contains(got, "mac=02:00:00:00:00:07 port=c other=b") {
 			t.Errorf("%s", got)
 		}
 	})
@@ -161,6 +183,9 @@ func TestFixedAddressIsNotTaken(t *testing.T) {
 	}
 	if _, err := s.NewPort(lan.PortConfig{MAC: thief.mac}); err != nil { // it was learnt only
 		t.Error(err)
+	}
+	if n := port.Stats().Addresses; n != 0 {
+		t.Errorf("%d addresses", n)
 	}
 }
 

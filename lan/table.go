@@ -56,11 +56,9 @@ type table struct {
 	turn    atomic.Uint32 // how many sweeps there were
 	buckets [1 << tableBits]atomic.Pointer[entry]
 
-	mu     sync.Mutex
-	mortal int         // how many entries may age
-	timer  *time.Timer // of the next sweep, while there are such
-	armed  bool
-	closed bool
+	mu    sync.Mutex
+	timer *time.Timer // of the next sweep
+	armed bool        // while there is something that may age
 }
 
 // An entry says where an address is.
@@ -183,12 +181,10 @@ func (t *table) addLocked(e *entry) {
 	b := t.bucket(e.address)
 	e.next.Store(b.Load())
 	b.Store(e)
-	if e.fixed {
-		return
+	if !e.fixed {
+		e.port.Load().addresses++
+		t.armLocked()
 	}
-	e.port.Load().addresses++
-	t.mortal++
-	t.armLocked()
 }
 
 func (t *table) removeLocked(gone *entry) {
@@ -202,7 +198,6 @@ func (t *table) removeLocked(gone *entry) {
 	}
 	if !gone.fixed {
 		gone.port.Load().addresses--
-		t.mortal--
 	}
 }
 
@@ -226,7 +221,7 @@ func (t *table) forget(p *Port) {
 }
 
 func (t *table) armLocked() {
-	if !t.armed && t.mortal > 0 && !t.closed {
+	if !t.armed {
 		t.armed = true
 		t.timer.Reset(t.every)
 	}
@@ -237,14 +232,19 @@ func (t *table) sweep() {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.armed = false
-	turn := t.turn.Add(1)
-	t.removeAllLocked(func(e *entry) bool { return !e.fixed && turn-e.seen.Load() > sweeps })
-	t.armLocked()
+	turn, left := t.turn.Add(1), false
+	t.removeAllLocked(func(e *entry) bool {
+		if e.fixed {
+			return false
+		}
+		old := turn-e.seen.Load() > sweeps
+		left = left || !old
+		return old
+	})
+	if left {
+		t.armLocked()
+	}
 }
 
-func (t *table) close() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = true
-	t.timer.Stop()
-}
+// close ends the timer. All ports have been forgotten, so nothing is learnt any more.
+func (t *table) close() { t.timer.Stop() }

@@ -2,6 +2,7 @@ package lan_test
 
 import (
 	"bytes"
+	"slices"
 	"testing"
 
 	"landline/lan"
@@ -103,9 +104,16 @@ func TestFramesOverTheMTUOfAPortAreCounted(t *testing.T) {
 	long = frame(b.mac, jumbo.mac, 4)
 	long.Body = make([]byte, 9015-64)
 	jumbo.send(long, frame(b.mac, jumbo.mac, 5))
+	if slices.Contains(b.sizes, 0) {
+		t.Error("an empty batch arrived")
+	}
 	b.wants("b", 5)
+	jumbo.send(long)
+	if len(b.sizes) != 0 {
+		t.Errorf("batches of %v arrived", b.sizes)
+	}
 	for _, p := range s.Ports()[1:2] {
-		drops(t, p, map[string]uint64{"too long": 1})
+		drops(t, p, map[string]uint64{"too long": 2})
 	}
 }
 
