@@ -1,5 +1,6 @@
 // Package link moves Ethernet frames, in batches, between machines: over a Cable
-// within one process, or over a TAP to the kernel. It knows nothing of what the
+// within one process, over a TAP to the kernel, or over a Stream or a Datagram to a virtual
+// machine. It knows nothing of what the
 // frames carry but where their checksums lie.
 //
 // # Batches, and whose the bytes are

@@ -35,24 +35,32 @@ type Stream struct {
 // the next frame begins is not known then.
 var ErrStreamFrame = errors.New("impossible length of a frame in a stream")
 
+// maxSocketFrame is the longest frame that a socket brings: MaxFrame, and a second tag.
+const maxSocketFrame = MaxFrame + wire.VLANLen
+
 const (
 	// streamLen is how long a length is.
 	streamLen = 4
-	// maxStreamFrame is the longest frame that is taken: MaxFrame, and a second tag.
-	maxStreamFrame = MaxFrame + wire.VLANLen
 	// streamBytes is how much waits to be written at most, beyond one frame. What
 	// is being written is as much again.
 	streamBytes = 1 << 20
 	// streamRead is how much is read at once.
-	streamRead = 2 * (streamLen + maxStreamFrame)
+	streamRead = 2 * (streamLen + maxSocketFrame)
 )
 
 // NewStream makes conn a Device, which closes it in the end. Of info, an empty Name is "stream",
 // a zero MAC is made up, as a local address, and an MTU of 0 is 1,500; Offloads
 // are none, whatever it says. It panics if the MTU is not from MinMTU to MaxMTU.
 func NewStream(conn net.Conn, info Info) *Stream {
+	s := &Stream{info: ofSocket(info, "stream"), conn: conn}
+	s.wake.L = &s.mu
+	return s
+}
+
+// ofSocket fills in what is zero of the Info of a socket with a name.
+func ofSocket(info Info, name string) Info {
 	if info.Name == "" {
-		info.Name = "stream"
+		info.Name = name
 	}
 	if info.MAC == (wire.MAC{}) {
 		info.MAC = localMAC(rand.Uint64())
@@ -61,12 +69,10 @@ func NewStream(conn net.Conn, info Info) *Stream {
 		info.MTU = defaultMTU
 	}
 	if info.MTU < MinMTU || info.MTU > MaxMTU {
-		panic("link: mtu of a stream is " + strconv.Itoa(info.MTU))
+		panic("link: mtu of a socket is " + strconv.Itoa(info.MTU))
 	}
 	info.Offloads = 0
-	s := &Stream{info: info, conn: conn}
-	s.wake.L = &s.mu
-	return s
+	return info
 }
 
 // Info says what the device is.
@@ -178,7 +184,7 @@ func (in *streamReader) deliver() error {
 	at := 0
 	for in.end-at >= streamLen {
 		n := binary.BigEndian.Uint32(in.buf[at:])
-		if n > maxStreamFrame {
+		if n > maxSocketFrame {
 			in.flush()
 			return ErrStreamFrame
 		}

@@ -114,17 +114,6 @@ func (t *TAP) awaitRoom() {
 	}
 }
 
-// isWritable asks the kernel, since the poller knows only of changes.
-func isWritable(fd uintptr) bool {
-	for {
-		polled := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLOUT}}
-		n, err := unix.Poll(polled, 0)
-		if err != unix.EINTR {
-			return n > 0
-		}
-	}
-}
-
 // read calls Receive until the device ends.
 func (t *TAP) read() {
 	defer t.running.Done()
