@@ -19,11 +19,12 @@ type cable struct {
 	step     int           // bytes that pass at a time, 0 for any
 	patience time.Duration // after which it closes by itself, 0 for never
 
-	ends   [2]*net.TCPConn // toward the client, toward the server
-	passed [2]atomic.Int64 // bytes toward the client, toward the server
-	seen   [2][]byte       // those bytes
-	harmed chan struct{}
-	gone   chan struct{}
+	ends    [2]*net.TCPConn // toward the client, toward the server
+	passed  [2]atomic.Int64 // bytes toward the client, toward the server
+	seen    [2][]byte       // those bytes
+	forgets bool            // them
+	harmed  chan struct{}
+	gone    chan struct{}
 }
 
 func closeEnds(c *cable, _ []byte) {
@@ -67,7 +68,9 @@ func (c *cable) carry(i int) {
 
 func (c *cable) pass(i int, p []byte) error {
 	c.passed[i].Add(int64(len(p)))
-	c.seen[i] = append(c.seen[i], p...)
+	if !c.forgets {
+		c.seen[i] = append(c.seen[i], p...)
+	}
 	_, err := c.ends[i].Write(p)
 	return err
 }

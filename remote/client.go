@@ -236,6 +236,19 @@ func (cl *Client) sendOpening(id int64, build func(*frame.Builder), body []byte)
 	return cl.c.request(&h, body)
 }
 
+// whenLost has f called when the call's connection ends, until stop.
+func (call *clientCall) whenLost(f func()) (stop func()) {
+	over := make(chan struct{})
+	go func() {
+		select {
+		case <-call.stdout.c.done:
+			f()
+		case <-over:
+		}
+	}()
+	return func() { close(over) }
+}
+
 // cancel asks the server to end the call, and takes no more of its output.
 func (cl *Client) cancel(call *clientCall) {
 	var h frame.Builder

@@ -19,14 +19,7 @@ const featureJobs = "attach"
 // ErrNoJobs means that the server keeps no jobs.
 var ErrNoJobs = errors.New("the server keeps no jobs")
 
-// keeps makes sure that the server keeps jobs, if cmd is to be one.
-func (cl *Client) keeps(ctx context.Context, cmd *Command) error {
-	if cmd.Linger == 0 {
-		return nil
-	}
-	return cl.needJobs(ctx)
-}
-
+// needJobs makes sure that the server keeps jobs.
 func (cl *Client) needJobs(ctx context.Context) error {
 	hello, err := cl.Connected(ctx)
 	if err == nil && !slices.Contains(hello.Features, featureJobs) {
@@ -84,6 +77,9 @@ type Attachment struct {
 	// OnGap, if not nil, is called before what comes after a gap in an output (1 or 2) is
 	// written, with the gap's bounds.
 	OnGap func(fd int, from, to int64)
+	// Acknowledge tells the server, once the job has ended and all has come, that it need
+	// not keep it for much longer.
+	Acknowledge bool
 	// Cancel has the job ended, as if the context of its Run ended.
 	Cancel bool
 	// Signals are sent to the job's process group. It may be nil.
@@ -100,7 +96,7 @@ func (cl *Client) Attach(ctx context.Context, a Attachment) (Result, error) {
 func (a *Attachment) errand() *errand {
 	return &errand{
 		Command: Command{Job: a.Job, Stdout: a.Stdout, Stderr: a.Stderr, Signals: a.Signals},
-		view:    true, onGap: a.OnGap, at: [2]int64{a.StdoutOffset, a.StderrOffset},
+		view:    true, acks: a.Acknowledge, onGap: a.OnGap, at: [2]int64{a.StdoutOffset, a.StderrOffset},
 	}
 }
 
@@ -114,19 +110,19 @@ func (cl *Client) attach(ctx context.Context, e *errand, cancel bool) (Result, e
 	}
 	r, err := cl.carry(ctx, e, func(h *frame.Builder) {
 		h.Str("kind", kindAttach).Str("job", e.Job).Int("stdout_offset", e.at[0]).Int("stderr_offset", e.at[1])
-		h.Bool("own", !e.view).Bool("stdin", e.feed != nil).Bool("cancel", cancel)
-	}, nil)
+		h.Int("own", e.rank).Bool("stdin", e.feed != nil).Bool("cancel", cancel)
+	}, nil, true)
 	if e.view && r.Reason == Cancelled && ctx.Err() != nil {
 		return Result{Job: r.Job, Reason: Running, StdoutGap: r.StdoutGap, StderrGap: r.StderrGap}, err
 	}
 	return r, err
 }
 
-// Acknowledge tells the server that all that is wanted of a job has come, so that it
-// need not keep it for much longer.
-func (cl *Client) Acknowledge(job string) error {
+// acknowledge tells the server that all that is wanted of a job has come. If that gets
+// lost, the server keeps the job longer.
+func (cl *Client) acknowledge(job string) {
 	var h frame.Builder
-	return cl.c.post(h.Str("kind", kindAck).Str("job", job), nil)
+	_ = cl.c.post(h.Str("kind", kindAck).Str("job", job), nil)
 }
 
 // A Job is what a server says of one that it keeps.

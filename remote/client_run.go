@@ -97,34 +97,45 @@ func (cl *Client) Run(ctx context.Context, cmd Command) (Result, error) {
 	if refused != nil {
 		return *refused, nil
 	}
-	if err := cl.keeps(ctx, &cmd); err != nil {
-		return lost(cmd.Job, err)
-	}
-	e := errand{Command: cmd}
+	e := errand{Command: cmd, acks: cmd.Linger > 0}
 	if cmd.Stdin != nil {
-		e.feed = func(call *clientCall) { send(call, cmd.Stdin) }
+		e.feed = func(call *clientCall, _ bool) { send(call, cmd.Stdin) }
 	}
-	r, err := cl.carry(ctx, &e, cmd.header, body)
-	if err == nil && cmd.Linger > 0 {
-		err = cl.Acknowledge(r.Job)
+	return cl.start(ctx, &e, body)
+}
+
+// start has an errand's command started.
+func (cl *Client) start(ctx context.Context, e *errand, body []byte) (Result, error) {
+	if e.Linger > 0 {
+		if err := cl.needJobs(ctx); err != nil {
+			return lost(e.Job, err)
+		}
 	}
-	return r, err
+	return cl.carry(ctx, e, func(h *frame.Builder) {
+		e.header(h)
+		if e.rank > 0 {
+			h.Int("own", e.rank)
+		}
+	}, body, false)
 }
 
 // An errand is what a client wants of a command, over one call or several.
 type errand struct {
 	Command
-	view    bool              // the command is not this client's own: it only looks on
-	feed    func(*clientCall) // gives the call its standard input; nil if there is none
-	started bool              // the server has said so
-	at      [2]int64          // how far the outputs have come
-	gap     [2]int64          // bytes of them that were gone before they were asked for
-	broken  [2]error          // of Stdout and Stderr
+	view    bool                                 // the command is not this client's own: it only looks on
+	acks    bool                                 // the server is told when all has come
+	feed    func(call *clientCall, resumes bool) // gives the call its standard input; nil if there is none
+	rank    int64                                // of its next call as the command's own
+	started bool                                 // the server has said so
+	at      [2]int64                             // how far the outputs have come
+	gap     [2]int64                             // bytes of them that were gone before they were asked for
+	broken  [2]error                             // of Stdout and Stderr
 	onGap   func(fd int, from, to int64)
 }
 
-// carry opens a call for an errand and sees it to its end, or to its connection's.
-func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Builder), body []byte) (Result, error) {
+// carry opens a call for an errand and sees it to its end, or to its connection's. A
+// call resumes if it goes on with what another has begun.
+func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Builder), body []byte, resumes bool) (Result, error) {
 	call, err := cl.openCall(header, body, e.feed != nil, true)
 	if err != nil {
 		return lost(e.Job, err)
@@ -145,7 +156,7 @@ func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Build
 		})
 	}
 	if e.feed != nil {
-		go e.feed(call)
+		go e.feed(call, resumes)
 	}
 	m, err := cl.await(ctx, call, &e.Command)
 	copies.Wait()
@@ -153,33 +164,45 @@ func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Build
 	if err != nil {
 		return lost(e.Job, err)
 	}
-	return e.result(call, &m)
-}
-
-// told makes w an output's writer that first tells of a gap before it. A farther
-// offset than the output has is none.
-func (e *errand) told(s *recvStream, w io.Writer) io.Writer {
-	if e.onGap == nil || w == nil {
-		return w
+	r, err := e.result(call, &m)
+	if err == nil && e.acks {
+		cl.acknowledge(r.Job)
 	}
-	return &gapTeller{w: w, e: e, s: s, asked: e.at[s.fd-1]}
+	return r, err
 }
 
-type gapTeller struct {
+// told makes w an output's writer that first tells of a gap before it, and takes
+// nothing twice.
+func (e *errand) told(s *recvStream, w io.Writer) io.Writer {
+	if w == nil {
+		w = io.Discard
+	}
+	return &beginning{w: w, e: e, s: s, asked: e.at[s.fd-1], again: e.started}
+}
+
+// A beginning is the writer of an output, and looks at where it begins.
+type beginning struct {
 	w     io.Writer
 	e     *errand
 	s     *recvStream
 	asked int64
-	done  bool
+	again bool // what comes before asked has been written
+	begun bool
 }
 
-func (g *gapTeller) Write(p []byte) (int, error) {
-	if !g.done && g.s.origin > g.asked {
-		g.e.onGap(g.s.fd, g.asked, g.s.origin)
+func (b *beginning) Write(p []byte) (int, error) {
+	switch {
+	case b.begun:
+	case b.again && b.s.origin < b.asked:
+		return 0, errWentBack
+	case b.s.origin > b.asked && b.e.onGap != nil:
+		b.e.onGap(b.s.fd, b.asked, b.s.origin)
 	}
-	g.done = true
-	return g.w.Write(p)
+	b.begun = true
+	return b.w.Write(p)
 }
+
+var errWentBack = errors.New("the server has less of the output than it had")
 
 // account notes how far the call has brought the errand.
 func (e *errand) account(call *clientCall) {
@@ -187,6 +210,7 @@ func (e *errand) account(call *clientCall) {
 	case <-call.started:
 		e.started = true
 	default:
+		return // nothing has come
 	}
 	for i, s := range []*recvStream{call.stdout, call.stderr} {
 		e.gap[i] += max(s.origin-e.at[i], 0)
@@ -207,6 +231,8 @@ func (e *errand) result(call *clientCall, m *message) (Result, error) {
 		return r, &unseenError{r.Error}
 	case r.StdoutBytes != m.stdoutBytes || r.StderrBytes != m.stderrBytes:
 		return lost(e.Job, ErrTruncated)
+	case !e.view && e.gap != [2]int64{}:
+		return r, ErrTruncated
 	}
 	return r, errors.Join(call.inputErr, e.broken[0], e.broken[1])
 }

@@ -21,7 +21,7 @@ var everyKind = []string{
 	`{"kind":"stop","call":1,"fd":2}`,
 	`{"kind":"args","call":2,"size":2}`,
 	`{"kind":"run","call":1,"job":"a.B_c-9","args":1,"shell":true,"dir":"/","dir_b64":"Lw==","stdin":true,"timeout_ms":1,"kill_after_ms":1,"linger_ms":1,"detach":true,"size":2}`,
-	`{"kind":"attach","call":3,"job":"a","stdout_offset":1,"stderr_offset":2,"own":true,"stdin":true,"cancel":true}`,
+	`{"kind":"attach","call":3,"job":"a","stdout_offset":1,"stderr_offset":2,"own":1,"stdin":true,"cancel":true}`,
 	`{"kind":"jobs","call":6}`,
 	`{"kind":"ack","job":"a"}`,
 	`{"kind":"taken","call":1,"fd":1,"offset":0}`,

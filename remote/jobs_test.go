@@ -14,10 +14,15 @@ import (
 // test ends are ended.
 func newKeepingLine(t testing.TB) *line {
 	t.Helper()
+	return newLineTo(t, newKeepingServer(t))
+}
+
+func newKeepingServer(t testing.TB) *Server {
+	t.Helper()
 	home := t.TempDir()
 	s := &Server{Home: home, Software: "test", State: home + "/state"}
 	t.Cleanup(func() { endJobs(t, s) })
-	return newLineTo(t, s)
+	return s
 }
 
 // dial makes another connection to the line's server.

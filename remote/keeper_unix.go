@@ -112,6 +112,7 @@ type keeper struct {
 	mu       sync.Mutex
 	attached int         // calls
 	owner    *serverCall // the one that is the run's own
+	rank     int64       // of the last one that was
 	linger   *time.Timer
 }
 
@@ -244,37 +245,43 @@ func (k *keeper) serve(call *serverCall, m *message) ending {
 	for i, s := range k.out {
 		readers[i] = s.reader(m.begin[i+1])
 	}
-	former := k.arrive(call, m.own)
-	if former != nil {
-		former.end(errTakenOver)
+	defer k.linger.Reset(k.j.linger())
+	e := ending{reason: Cancelled, err: errTakenOver.Error()}
+	if k.arrive(call, m.own) {
+		if m.cancel {
+			k.end(errAsked)
+		}
+		v := viewer{k: k, call: call, own: m.own > 0, readers: readers}
+		e = v.follow()
 	}
-	if m.cancel {
-		k.end(errAsked)
-	}
-	v := viewer{k: k, call: call, own: m.own, readers: readers}
-	e := v.follow()
 	own := k.leave(call)
 	for _, r := range readers {
 		r.leave(own)
 	}
-	k.linger.Reset(k.j.linger())
 	return e
 }
 
-// arrive counts a call in, and makes it the run's own if it is to be. It returns the
-// one that was.
-func (k *keeper) arrive(call *serverCall, own bool) (former *serverCall) {
+// arrive counts a call in. If it has a rank, it takes the place of the run's own call,
+// unless one of a higher rank has had it: a client that comes back may overtake what it
+// asked for before. Then arrive says no.
+func (k *keeper) arrive(call *serverCall, rank int64) bool {
 	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.attached++
-	if own {
-		former, k.owner = k.owner, call
+	switch {
+	case rank == 0:
+		return true
+	case rank < k.rank:
+		return false
 	}
-	k.mu.Unlock()
-	if own {
-		k.out[0].hold(nobody) // its readers hold what it needs
-		k.out[1].hold(nobody)
+	if k.owner != nil {
+		k.owner.end(errTakenOver)
 	}
-	return former
+	k.owner, k.rank = call, rank
+	for _, s := range k.out {
+		s.hold(nobody) // the call's readers hold what it needs
+	}
+	return true
 }
 
 // leave counts a call out, and says whether it was still the run's own.

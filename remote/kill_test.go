@@ -24,13 +24,20 @@ func TestRole(t *testing.T) {
 	switch role {
 	case "":
 		t.Skip("this is for other tests")
-	case "server":
+	case "leaving":
+		if err := leaving(socket); err != nil {
+			t.Fatal(err)
+		}
+	case "server", "keeping":
 		ln, err := net.Listen("unix", socket)
 		if err != nil {
 			t.Fatal(err)
 		}
 		fmt.Println("ready")
 		s := &Server{Home: "/", Admit: func(_ context.Context, raw net.Conn) (net.Conn, Guest, error) { return raw, Guest{}, nil }}
+		if role == "keeping" {
+			s.State = socket + ".state"
+		}
 		s.Serve(context.Background(), ln)
 	case "client":
 		nc, err := net.Dial("unix", socket)

@@ -76,7 +76,7 @@ type message struct {
 	killAfter   int64 // milliseconds
 	linger      int64 // milliseconds
 	detach      bool
-	own         bool
+	own         int64
 	cancel      bool
 	begin       [3]int64 // stdin_offset, stdout_offset, stderr_offset
 	signal      string
@@ -245,7 +245,7 @@ func (m *message) setCall(name string, v frame.Value) (err error) {
 	case "detach":
 		m.detach, err = v.Bool()
 	case "own":
-		m.own, err = v.Bool()
+		m.own, err = v.Int(0, maxInt)
 	case "cancel":
 		m.cancel, err = v.Bool()
 	case "stdin_offset":

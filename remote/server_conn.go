@@ -201,7 +201,7 @@ func (c *serverConn) newCall(m *message) *serverCall {
 		call.stderr = c.newSendStream(m.call, 2)
 		s.out[2] = call.stderr
 	}
-	if m.stdin && (m.kind == kindRun || m.kind == kindAttach && m.own) || m.kind == kindGet || m.kind == kindPut {
+	if m.stdin && (m.kind == kindRun || m.kind == kindAttach && m.own > 0) || m.kind == kindGet || m.kind == kindPut {
 		call.stdin = c.newRecvStream(m.call, 0)
 		s.in[0] = call.stdin
 	}

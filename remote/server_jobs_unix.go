@@ -19,6 +19,8 @@ const (
 	// keeperWithin is how long a job's keeper may take to be there.
 	keeperWithin = 10 * time.Second
 	keeperPoll   = 5 * time.Millisecond
+	// maxBreaks is how often a keeper may break off a call and live.
+	maxBreaks = 3
 )
 
 var (
@@ -90,6 +92,7 @@ func (call *serverCall) attach(m *message, nc net.Conn) ending {
 		return refusal(125, errNotKept.Error())
 	}
 	v := view{call: call, m: m}
+	breaks := 0
 	for end := time.Now().Add(keeperWithin); time.Now().Before(end); {
 		j, err := st.load(m.job)
 		switch {
@@ -109,6 +112,9 @@ func (call *serverCall) attach(m *message, nc net.Conn) ending {
 			e, final := v.relay(nc)
 			if final {
 				return e
+			}
+			if breaks++; breaks == maxBreaks {
+				break
 			}
 			nc = nil
 			end = time.Now().Add(keeperWithin)
@@ -142,8 +148,13 @@ type view struct {
 	started bool     // the client knows
 }
 
-// own says whether the call is the run's own.
-func (v *view) own() bool { return v.m.kind == kindRun && !v.m.detach || v.m.own }
+// own is the call's rank as the run's own, 0 if it is none.
+func (v *view) own() int64 {
+	if v.m.kind == kindRun && !v.m.detach {
+		return max(v.m.own, 1)
+	}
+	return v.m.own
+}
 
 // begin tells the client where its streams begin. It is not told twice.
 func (v *view) begin(pid int64, at [3]int64) {
@@ -179,7 +190,7 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 	stdout, stderr := v.from()
 	uc, err := up.openCall(func(h *frame.Builder) {
 		h.Str("kind", kindAttach).Str("job", v.m.job).Int("stdout_offset", stdout).Int("stderr_offset", stderr)
-		h.Bool("own", v.own()).Bool("stdin", call.stdin != nil).Bool("cancel", v.m.cancel)
+		h.Int("own", v.own()).Bool("stdin", call.stdin != nil).Bool("cancel", v.m.cancel)
 	}, nil, call.stdin != nil, true)
 	if err != nil {
 		up.Close()
@@ -208,7 +219,7 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 			up.signal(uc, name)
 		case <-ended:
 			why := context.Cause(call.ctx)
-			if !errors.Is(why, errAsked) || !v.own() {
+			if !errors.Is(why, errAsked) || v.own() == 0 {
 				return call.left(why), true
 			}
 			ended = nil
@@ -230,7 +241,7 @@ func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int
 		from *recvStream
 		to   *sendStream
 	}{{uc.stdout, call.stdout}, {uc.stderr, call.stderr}} {
-		if v.own() {
+		if v.own() > 0 {
 			out.to.whenTaken(func(offset int64) { up.c.taken(uc.id, out.from.fd, offset) })
 		}
 		flows.Go(func() {
@@ -242,6 +253,7 @@ func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int
 	if call.stdin == nil {
 		return
 	}
+	uc.stdin.begin(stdin)
 	uc.stdin.whenTaken(func(offset int64) { call.c.taken(call.id, 0, offset) })
 	if v.m.kind == kindAttach {
 		stdin = 0 // the client begins there

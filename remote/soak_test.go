@@ -12,6 +12,12 @@ func TestSoakStdinOfAGibibyteArrivesWhole(t *testing.T) { stdinArrivesWhole(t, 1
 
 func TestSoakTenGibibytesToAPausedReader(t *testing.T) { pausedReader(t, 10<<30) }
 
+func TestSoakRunOverABreakingLine(t *testing.T) { breakingLine(t, 1000) }
+
+func TestSoakRunWhoseServerIsKilled(t *testing.T) { killedServers(t, 200) }
+
+func TestSoakAttachAfterAKilledClient(t *testing.T) { killedClients(t, 100) }
+
 func TestSoakFlippedByteUnderTLSIsNoticed(t *testing.T) {
 	d, wrap := newDialer(t), overTLS(t)
 	flipUnderTLS(t, d, wrap, recordSession(t, d, wrap), 1)

@@ -3,7 +3,6 @@
 package remote
 
 import (
-	"context"
 	"errors"
 	"io/fs"
 	"net"
@@ -201,16 +200,4 @@ func (st store) jobs() ([]*job, error) {
 	}
 	sortJobs(list)
 	return list, nil
-}
-
-// wait waits a moment for what another process does. It fails when ctx ends.
-func wait(ctx context.Context, d time.Duration) error {
-	t := time.NewTimer(d)
-	defer t.Stop()
-	select {
-	case <-t.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

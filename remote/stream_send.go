@@ -89,6 +89,13 @@ func (s *sendStream) give(block []byte) error {
 	return nil
 }
 
+// fault is why Write would fail, nil if it would not.
+func (s *sendStream) fault() error {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	return s.faultLocked()
+}
+
 func (s *sendStream) faultLocked() error {
 	switch {
 	case s.c.err != nil:

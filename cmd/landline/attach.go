@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"strconv"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -21,6 +22,7 @@ type attachFlags struct {
 	stderrFrom string
 	encoding   string
 	verdict    string
+	reconnect  time.Duration
 }
 
 func (a *app) attachCommand() *cobra.Command {
@@ -47,6 +49,7 @@ Ctrl-C ends attach, not the job, which "landline cancel" does.`,
 	f.register(cmd)
 	fl.StringVar(&f.from, "from", "start", "`OFFSET` of standard output to begin at, in bytes, or start, or end")
 	fl.StringVar(&f.stderrFrom, "stderr-from", "", "the same of standard error (default as --from if that is start or end, else start)")
+	fl.Var(&period{"reconnect", &f.reconnect}, "reconnect", "when the line breaks, make it anew for this `TIME`, and go on (default not at all)")
 	fl.StringVar(&f.encoding, "encoding", "", "what the output is written in, as in run")
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
@@ -95,6 +98,9 @@ func (a *app) attach(f *attachFlags, args []string) error {
 	if err := f.check(); err != nil {
 		return err
 	}
+	if f.reconnect < 0 {
+		return fmt.Errorf("--reconnect %v: no time runs backwards", f.reconnect)
+	}
 	set, err := charset.Lookup(cmp.Or(f.encoding, "auto"))
 	if err != nil {
 		return fmt.Errorf("--encoding: %w", err)
@@ -118,7 +124,8 @@ func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output
 	defer cancel(nil)
 	stop := cancelOnSignal(cancel)
 	defer stop()
-	cl, err := a.connect(ctx, &f.lineFlags, h)
+	d := a.dialer(&f.lineFlags, h)
+	cl, err := d.connect(ctx)
 	if err != nil {
 		r := neverStarted(err)
 		r.Job = at.Job
@@ -127,8 +134,8 @@ func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output
 	defer cl.Close()
 	out.client = cl
 	stdout, stderr := out.writer("stdout", os.Stdout), out.writer("stderr", os.Stderr)
-	at.Stdout, at.Stderr, at.OnGap = stdout, stderr, out.gap
-	r, err := cl.Attach(ctx, at)
+	at.Stdout, at.Stderr, at.OnGap, at.Acknowledge = stdout, stderr, out.gap, true
+	r, err := d.lasting(f.reconnect).Attach(ctx, cl, at)
 	switch {
 	case r.Reason == remote.Running:
 		return r, &left{context.Cause(ctx)}
@@ -139,11 +146,7 @@ func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output
 		r.Error = err.Error()
 		return r, err
 	}
-	err = errors.Join(err, stdout.Close(), stderr.Close())
-	if err == nil && r.Reason != remote.Refused {
-		err = cl.Acknowledge(r.Job)
-	}
-	return r, err
+	return r, errors.Join(err, stdout.Close(), stderr.Close())
 }
 
 // A left is why attach ended before the job.

@@ -49,7 +49,13 @@ func (f *lineFlags) check() error {
 
 // connect makes the line to a host. The error does not name the host.
 func (a *app) connect(ctx context.Context, f *lineFlags, h host) (*remote.Client, error) {
-	d := dialer{a: a, flags: f, host: h}
+	return a.dialer(f, h).connect(ctx)
+}
+
+func (a *app) dialer(f *lineFlags, h host) *dialer { return &dialer{a: a, flags: f, host: h} }
+
+// connect makes a line, as often as it is called.
+func (d *dialer) connect(ctx context.Context) (*remote.Client, error) {
 	nc, err := d.dial(ctx)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -60,12 +66,28 @@ func (a *app) connect(ctx context.Context, f *lineFlags, h host) (*remote.Client
 	return remote.NewClient(nc, software), nil
 }
 
+// lasting makes broken lines anew until within is over.
+func (d *dialer) lasting(within time.Duration) *remote.Lasting {
+	return &remote.Lasting{
+		Dial:   d.connect,
+		Within: within,
+		Hopeless: func(err error) bool {
+			_, key := errors.AsType[*identity.HostKeyError](err)
+			return key || notLetIn(err) || errors.Is(err, identity.ErrNoSigner)
+		},
+		Broke: func(err error) {
+			d.a.say("%s: %v; trying again for %v", d.host.text, afterwards(err), within)
+		},
+		Mended: func() { d.a.say("%s: the line stands again", d.host.text) },
+	}
+}
+
 // A dialer connects to one host, and for TCP settles who is who.
 type dialer struct {
 	a     *app
 	flags *lineFlags
 	host  host
-	own   *identity.Delegation
+	own   *identity.Delegation // is good for some time and any number of lines
 }
 
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
@@ -123,8 +145,11 @@ func (d *dialer) prepare(ctx context.Context) (net.Conn, error) {
 	return raw, nil
 }
 
-// sign lets the user's keys sign for this client.
+// sign lets the user's keys sign for this client, unless they have.
 func (d *dialer) sign(ctx context.Context, ask func(string) ([]byte, error)) (err error) {
+	if d.own != nil && time.Until(d.own.Expires()) > connectWithin {
+		return nil
+	}
 	keys := identity.Keys{Files: d.flags.identities, Ask: ask}
 	d.own, err = keys.Delegate(ctx, time.Hour, time.Now())
 	return err

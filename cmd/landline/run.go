@@ -27,6 +27,7 @@ type runFlags struct {
 	encoding  string
 	verdict   string
 	detach    bool
+	reconnect time.Duration
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -51,10 +52,15 @@ The command has the environment that serve has there, and of yours no more than
 --env gives it. Standard input is read for it: in a "while read" loop, which needs
 that itself, give the command </dev/null.
 
-Ctrl-C goes to the command; a second one has it ended, a third ends landline at once.`,
+Ctrl-C goes to the command; a second one has it ended, a third ends landline at once.
+
+When the line breaks, the server ends the command. With --reconnect it goes on there, and
+run makes the line anew and goes on at the byte where it stopped; the command runs once.
+With --detach it goes on by itself, without standard input: see "landline jobs".`,
 		Example: `  landline run shed -- uname -a
   landline run --shell shed 'cd /var/log && tail -n 3 *.log'
   tar c notes | landline run shed -- tar x
+  landline run --reconnect 10m shed make world
   landline run --timeout 30s --verdict v.json shed:7374 make test`,
 		Args: needs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(&f, args) },
@@ -71,6 +77,7 @@ Ctrl-C goes to the command; a second one has it ended, a third ends landline at 
 	fl.StringVar(&f.encoding, "encoding", "", "what the output is written in: auto, raw, or a `NAME` such as gbk or shift_jis\n(default auto on a terminal: UTF-8 until it is not, then the host's own or GB18030; else raw)")
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
 	fl.BoolVar(&f.detach, "detach", false, "start the command, print the id of its job, and leave it running")
+	fl.Var(&period{"reconnect", &f.reconnect}, "reconnect", "when the line breaks, make it anew for this `TIME`, and go on (default not at all)")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
@@ -121,6 +128,12 @@ func (f *runFlags) check() error {
 			return fmt.Errorf("--env %s: it is NAME=VALUE", e)
 		}
 	}
+	if f.reconnect < 0 {
+		return fmt.Errorf("--reconnect %v: no time runs backwards", f.reconnect)
+	}
+	if f.detach && f.reconnect > 0 {
+		return &hinted{errors.New("--detach with --reconnect: a job needs no line"), "landline attach --reconnect TIME"}
+	}
 	if f.detach && f.verdict != "" {
 		return &hinted{errors.New("--verdict with --detach: nothing has happened yet"), "landline attach --verdict FILE"}
 	}
@@ -160,7 +173,8 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	stop := cancelOnSignal(cancel)
-	cl, err := a.connect(ctx, &f.lineFlags, h)
+	d := a.dialer(&f.lineFlags, h)
+	cl, err := d.connect(ctx)
 	stop()
 	if err != nil {
 		return neverStarted(err), err
@@ -170,7 +184,12 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 	defer stop()
 	out.client = cl
 	stdout, stderr := out.writer("stdout", os.Stdout), out.writer("stderr", os.Stderr)
-	r, err := cl.Run(ctx, remote.Command{
+	run := cl.Run
+	if f.reconnect > 0 {
+		lasting := d.lasting(f.reconnect)
+		run = func(ctx context.Context, cmd remote.Command) (remote.Result, error) { return lasting.Run(ctx, cl, cmd) }
+	}
+	r, err := run(ctx, remote.Command{
 		Args: words, Shell: f.shell, Env: f.env, Dir: f.dir,
 		Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
 		Timeout: f.timeout, KillAfter: max(f.killAfter, 1), Signals: signals,

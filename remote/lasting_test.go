@@ -1,0 +1,356 @@
+//go:build unix
+
+package remote
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"testing"
+	"time"
+)
+
+// echoing writes what it reads to both outputs, and notes that it was started.
+const echoing = `echo x >>"$1"; tee /dev/stderr; exit 9`
+
+// lines returns so many bytes of numbered lines, no two pieces of which are alike.
+func lines(n int) []byte {
+	b := make([]byte, 0, n+16)
+	for i := 1; len(b) < n; i++ {
+		b = append(strconv.AppendInt(b, int64(i), 10), '\n')
+	}
+	return b[:n]
+}
+
+// An errandEnd is what came of a command over lines that break.
+type errandEnd struct {
+	r         Result
+	err       error
+	out, errs bytes.Buffer
+}
+
+// wantWhole fails unless the command ran once and everything came, byte for byte.
+func (o *errandEnd) wantWhole(t *testing.T, text []byte, starts string) {
+	t.Helper()
+	if o.err != nil || o.r.Reason != Exited || o.r.Code != 9 {
+		t.Errorf("%+v, %v", o.r, o.err)
+	}
+	for name, got := range map[string][]byte{"stdout": o.out.Bytes(), "stderr": o.errs.Bytes()} {
+		if !bytes.Equal(got, text) {
+			t.Errorf("%s: %d bytes of %d, the first that differs at %d", name, len(got), len(text), differsAt(got, text))
+		}
+	}
+	if b, err := os.ReadFile(starts); string(b) != "x\n" {
+		t.Errorf("it was started %d times, %v", bytes.Count(b, []byte("x")), err)
+	}
+}
+
+func differsAt(a, b []byte) int {
+	for i := range min(len(a), len(b)) {
+		if a[i] != b[i] {
+			return i
+		}
+	}
+	return min(len(a), len(b))
+}
+
+// A faultyLine is a network on which every connection is cut, reset or stalled, sooner or later.
+type faultyLine struct {
+	t      *testing.T
+	d      *dialer
+	server *Server
+
+	mu    sync.Mutex
+	r     *rand.Rand
+	most  int64 // bytes until the harm
+	harms int   // how many are left; then connections are left alone
+	ended sync.WaitGroup
+	leave context.CancelFunc
+	ctx   context.Context
+}
+
+func newFaultyLine(t *testing.T, s *Server, r *rand.Rand, harms int, most int64) *faultyLine {
+	f := &faultyLine{t: t, d: newDialer(t), server: s, r: r, harms: harms, most: most}
+	f.ctx, f.leave = context.WithCancel(context.Background())
+	return f
+}
+
+// next says what will happen to the next connection.
+func (f *faultyLine) next() *cable {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	c := &cable{toServer: f.r.IntN(2) == 0, at: f.r.Int64N(f.most), harmed: make(chan struct{}), gone: make(chan struct{}), forgets: true}
+	if f.r.IntN(4) == 0 {
+		c.at = f.r.Int64N(1000) // amid the beginning
+	}
+	switch f.r.IntN(3) {
+	case 0:
+		c.harm = closeEnds
+	case 1:
+		c.harm = resetEnds
+	case 2:
+		c.harm, c.stalls = stall, true
+	}
+	if f.harms == 0 {
+		c.at = -1
+	} else {
+		f.harms--
+	}
+	return c
+}
+
+// dial makes a connection. Where it stalls, the client is told at once what else it
+// finds out after 45 seconds, and the server finds out later.
+func (f *faultyLine) dial(context.Context) (*Client, error) {
+	c := f.next()
+	near, a, err := f.d.pair()
+	if err != nil {
+		return nil, err
+	}
+	b, far, err := f.d.pair()
+	if err != nil {
+		return nil, err
+	}
+	c.ends = [2]*net.TCPConn{a, b}
+	f.ended.Go(func() { c.carry(0) })
+	f.ended.Go(func() { c.carry(1) })
+	f.ended.Go(func() { f.server.ServeConn(f.ctx, far, Guest{Name: "test"}) })
+	cl := NewClient(near, "test")
+	f.ended.Go(func() {
+		select {
+		case <-c.harmed:
+			if c.stalls {
+				cl.c.fail(ErrSilent)
+			}
+		case <-cl.Done():
+		}
+		<-cl.Done()
+		close(c.gone)
+		closeEnds(c, nil)
+	})
+	return cl, nil
+}
+
+// close ends what is left of the connections.
+func (f *faultyLine) close() {
+	f.leave()
+	f.ended.Wait()
+}
+
+// TestRunOverABreakingLineIsWholeAndRunsOnce has the line of a run break at random, again and
+// again.
+func TestRunOverABreakingLineIsWholeAndRunsOnce(t *testing.T) { breakingLine(t, 60) }
+
+func breakingLine(t *testing.T, harms int) {
+	r := random(t)
+	s := newKeepingServer(t)
+	text := lines(3_000_000)
+	for left := harms; left > 0; {
+		f := newFaultyLine(t, s, r, left, 400_000)
+		starts := filepath.Join(t.TempDir(), "starts")
+		var o errandEnd
+		l := &Lasting{Dial: f.dial, Within: time.Minute}
+		cmd := sh(echoing, starts)
+		cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), &o.out, &o.errs
+		cl, err := f.dial(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		o.r, o.err = l.Run(t.Context(), cl, cmd)
+		cl.Close()
+		f.close()
+		o.wantWhole(t, text, starts)
+		if t.Failed() || f.harms == left {
+			t.Fatalf("with %d of %d harms left", f.harms, harms)
+		}
+		left = f.harms
+	}
+}
+
+// TestRunWhoseServerIsKilledIsWholeAndRunsOnce kills the server at random, again and
+// again, and starts another.
+func TestRunWhoseServerIsKilledIsWholeAndRunsOnce(t *testing.T) { killedServers(t, 8) }
+
+func killedServers(t *testing.T, kills int) {
+	r := random(t)
+	socket := t.TempDir() + "/s"
+	state := socket + ".state"
+	t.Cleanup(func() { endJobs(t, &Server{State: state}) })
+	text := lines(2_000_000)
+	starts := filepath.Join(t.TempDir(), "starts")
+	kill := serveAt(t, socket)
+	var killed sync.WaitGroup
+	var o errandEnd
+	step := int64(len(text) / kills)
+	paced := &pacedWriter{w: &o.out, stop: func() int64 {
+		if kills == 0 {
+			return int64(len(text)) + 1
+		}
+		kills--
+		killed.Wait() // so that there is a server to kill
+		kill()
+		os.Remove(socket)
+		killed.Go(func() { kill = serveAt(t, socket) })
+		return 1 + r.Int64N(step)
+	}}
+	dial := func(context.Context) (*Client, error) {
+		nc, err := net.Dial("unix", socket)
+		if err != nil {
+			return nil, err
+		}
+		return NewClient(nc, "test"), nil
+	}
+	cl, err := dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := sh(echoing, starts)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(text), paced, &o.errs
+	o.r, o.err = (&Lasting{Dial: dial, Within: time.Minute}).Run(t.Context(), cl, cmd)
+	cl.Close()
+	killed.Wait()
+	kill()
+	if o.wantWhole(t, text, starts); kills > 0 {
+		t.Errorf("%d kills were not done", kills)
+	}
+}
+
+// serveAt plays a server that keeps jobs.
+func serveAt(t *testing.T, socket string) (kill func()) {
+	out, kill := playRole(t, "keeping", socket)
+	if line, err := out.ReadString('\n'); line != "ready\n" {
+		t.Error(line, err)
+	}
+	return kill
+}
+
+// A pacedWriter calls stop before the first byte, and then after as many bytes as
+// that says.
+type pacedWriter struct {
+	w    io.Writer
+	left int64
+	stop func() int64
+}
+
+func (p *pacedWriter) Write(b []byte) (n int, err error) {
+	for len(b) > 0 {
+		if p.left == 0 {
+			p.left = p.stop()
+		}
+		m, err := p.w.Write(b[:min(int64(len(b)), p.left)])
+		n, b, p.left = n+m, b[m:], p.left-int64(m)
+		if err != nil {
+			return n, err
+		}
+	}
+	return n, nil
+}
+
+// TestAttachAfterAKilledClientGivesTheRest kills clients at random, and sees what is left of
+// their jobs by attaching to them.
+func TestAttachAfterAKilledClientGivesTheRest(t *testing.T) { killedClients(t, 6) }
+
+func killedClients(t *testing.T, times int) {
+	r := random(t)
+	s := newKeepingServer(t)
+	socket := t.TempDir() + "/s"
+	ln, err := net.Listen("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.Admit = func(_ context.Context, raw net.Conn) (net.Conn, Guest, error) { return raw, Guest{}, nil }
+	ctx, cancel := context.WithCancel(context.Background())
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ctx, ln) }()
+	defer func() {
+		cancel()
+		<-served
+	}()
+	const whole = 3_000_000
+	want := lines(whole)
+	for range times {
+		out, kill := playRole(t, "leaving", socket)
+		var had bytes.Buffer
+		if _, err := io.CopyN(&had, out, 1+r.Int64N(whole/2)); err != nil {
+			t.Fatal(err)
+		}
+		kill()
+		io.Copy(&had, out) // what the client had written before
+		nc, err := net.Dial("unix", socket)
+		if err != nil {
+			t.Fatal(err)
+		}
+		cl := NewClient(nc, "test")
+		list, err := cl.Jobs(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		job := list[len(list)-1].ID
+		got, all, _ := attach(t, cl, Attachment{Job: job})
+		if got.Reason != Exited || got.Code != 4 || all != string(want) {
+			t.Errorf("from the start: %+v, %d bytes of %d", got, len(all), whole)
+		}
+		_, rest, _ := attach(t, cl, Attachment{Job: job, StdoutOffset: int64(had.Len())})
+		if had.String()+rest != string(want) {
+			t.Errorf("%d bytes and the rest, %d, are not the whole", had.Len(), len(rest))
+		}
+		cl.Close()
+	}
+}
+
+func TestLineThatDoesNotComeBackIsLost(t *testing.T) {
+	l := newKeepingLine(t)
+	lasting := &Lasting{Within: 300 * time.Millisecond, Dial: func(context.Context) (*Client, error) { return nil, errFull }}
+	told := 0
+	lasting.Broke = func(error) { told++ }
+	cmd := sh("echo ready; exec sleep 600")
+	cmd.Stdout = writerFunc(func(p []byte) (int, error) {
+		go l.c.fail(ErrSilent)
+		return len(p), nil
+	})
+	r, err := lasting.Run(t.Context(), l.Client, cmd)
+	if r.Reason != Lost || !errors.Is(err, errFull) || told != 1 {
+		t.Errorf("%+v, %v, told %d times", r, err, told)
+	}
+}
+
+type writerFunc func(p []byte) (int, error)
+
+func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
+
+func TestHopelessDialIsNotRepeated(t *testing.T) {
+	l := newKeepingLine(t)
+	dials := 0
+	lasting := &Lasting{
+		Within: time.Hour, Hopeless: func(err error) bool { return err == errFull },
+		Dial: func(context.Context) (*Client, error) { dials++; return nil, errFull },
+	}
+	cmd := sh("echo ready; exec sleep 600")
+	cmd.Stdout = writerFunc(func(p []byte) (int, error) {
+		go l.c.fail(ErrSilent)
+		return len(p), nil
+	})
+	if r, err := lasting.Run(t.Context(), l.Client, cmd); r.Reason != Lost || err != errFull || dials != 1 {
+		t.Errorf("%+v, %v, after %d dials", r, err, dials)
+	}
+}
+
+// leaving is what the role of a client that is killed does.
+func leaving(socket string) error {
+	nc, err := net.Dial("unix", socket)
+	if err != nil {
+		return err
+	}
+	cmd := sh("seq 1 500000 | head -c 3000000; exit 4")
+	cmd.Linger = time.Minute
+	cmd.Stdout = os.Stdout
+	_, err = NewClient(nc, "test").Run(context.Background(), cmd)
+	return err
+}
