@@ -23,9 +23,14 @@ type machine struct {
 // machines makes two on a cable, 10.0.0.1 and 10.0.0.2, that end with the test.
 func machines(t testing.TB, c link.CableConfig, cfg tcp.Config) (a, b *machine) {
 	t.Helper()
+	return machinesLike(t, c, cfg, cfg)
+}
+
+func machinesLike(t testing.TB, c link.CableConfig, ca, cb tcp.Config) (a, b *machine) {
+	t.Helper()
 	c.Seed = 1
 	left, right := link.NewCable(c)
-	return newMachine(t, left, "10.0.0.1/24", cfg), newMachine(t, right, "10.0.0.2/24", cfg)
+	return newMachine(t, left, "10.0.0.1/24", ca), newMachine(t, right, "10.0.0.2/24", cb)
 }
 
 func newMachine(t testing.TB, dev link.Device, address string, cfg tcp.Config) *machine {
