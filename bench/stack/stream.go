@@ -25,14 +25,14 @@ func streams() (rows []*row) {
 			about: "Bytes written and read 64 KiB at a time. Ethernet frames with checksums, each a segment.",
 			goals: []goal{
 				{gbps, "gVisor", 3, 5}, {secondsEach, "gVisor", 0, 0},
-				{gbps, "kernel, veth", 0, 0}, {secondsEach, "kernel, veth", 0, 0}, {mallocs, "", 0, 0},
+				{gbps, "kernel, veth", 0, 0}, {secondsEach, "kernel, veth", 0, 0}, {mallocs, "", none, none},
 			},
 		}, &row{
 			title: s.name + ", 64 KiB units", figures: ofStreams, work: work, hosts: units(),
 			about: "The same with units of up to 64 KiB, MTU 1500, and checksums left out.",
 			goals: []goal{
 				{gbps, "gVisor", 2, 3}, {secondsEach, "gVisor", 0, 0},
-				{gbps, "kernel, loopback", 0, 1}, {secondsEach, "kernel, loopback", 0, 0}, {mallocs, "", 0, 0},
+				{gbps, "kernel, loopback", 0, 1}, {secondsEach, "kernel, loopback", 0, 0}, {mallocs, "", none, none},
 			},
 		})
 	}

@@ -32,7 +32,7 @@ func tap(title string, move func(*load.Pair, int, time.Duration) (load.Cost, err
 		work: func(p *load.Pair, d time.Duration) ([]float64, error) { return streamFigures(move(p, 1, d)) },
 		goals: []goal{
 			{gbps, "gVisor", 6, 0}, {secondsEach, "gVisor", 0, 0},
-			{gbps, "copying program", 0, 0.8}, {secondsEach, "copying program", 0, 0}, {mallocs, "", 0, 0},
+			{gbps, "copying program", 0, 0.8}, {secondsEach, "copying program", 0, 0}, {mallocs, "", none, none},
 		},
 	}
 }

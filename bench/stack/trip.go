@@ -24,7 +24,7 @@ func trips() []*row {
 		goals: []goal{
 			{0, "gVisor", 3, 0}, {0, "kernel, loopback", 0, 1},
 			{1, "gVisor", 3, 0}, {1, "kernel, loopback", 0, 1},
-			{3, "", 0, 0},
+			{3, "", none, none},
 		},
 	}}
 }

@@ -23,7 +23,7 @@ func datagrams() []*row {
 			c, err := load.Datagrams(p, size, d)
 			return []float64{c.Rate(), c.Each() * 1e6, c.MallocsEach()}, err
 		},
-		goals: []goal{{0, "gVisor", 3, 6}, {1, "gVisor", 3, 6}, {2, "", 0, 0}},
+		goals: []goal{{0, "gVisor", 3, 6}, {1, "gVisor", 3, 6}, {2, "", none, none}},
 	}, {
 		title:   "UDP round trip",
 		about:   "A datagram of 1 byte there and back.",

@@ -3,6 +3,7 @@ package load
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"runtime"
@@ -10,57 +11,87 @@ import (
 	"time"
 )
 
-// Send writes to some streams for d, and counts the bytes that have arrived.
+// Send writes to some streams for d. It is an error if not all arrives.
 func Send(p *Pair, streams int, d time.Duration) (Cost, error) {
-	return transfer(p, wantSink, streams, func(c net.Conn) (int64, error) {
-		buf := make([]byte, chunk)
-		for start := time.Now(); time.Since(start) < d; {
-			if _, err := c.Write(buf); err != nil {
-				return 0, err
-			}
-		}
-		if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
-			return 0, err
-		}
-		total := buf[:8]
-		_, err := io.ReadFull(c, total)
-		return int64(binary.BigEndian.Uint64(total)), err
+	conns, err := askMany(p, wantSink, streams)
+	if err != nil {
+		return Cost{}, err
+	}
+	written := make([]uint64, streams)
+	c, err := transfer(p, conns, d, func(k int, buf []byte) (int, error) {
+		n, err := conns[k].Write(buf)
+		written[k] += uint64(n)
+		return n, err
 	})
+	for k, conn := range conns {
+		err = errors.Join(err, finish(conn, written[k]))
+	}
+	return c, err
+}
+
+// finish ends a stream to a sink, which tells how much has arrived.
+func finish(c net.Conn, written uint64) error {
+	defer c.Close()
+	if err := c.(interface{ CloseWrite() error }).CloseWrite(); err != nil {
+		return err
+	}
+	arrived := make([]byte, 8)
+	if _, err := io.ReadFull(c, arrived); err != nil {
+		return err
+	}
+	if n := binary.BigEndian.Uint64(arrived); n != written {
+		return fmt.Errorf("%d bytes arrived of %d", n, written)
+	}
+	return nil
 }
 
 // Receive reads from some streams for d.
 func Receive(p *Pair, streams int, d time.Duration) (Cost, error) {
-	return transfer(p, wantSource, streams, func(c net.Conn) (total int64, err error) {
-		buf := make([]byte, chunk)
-		for start := time.Now(); time.Since(start) < d; {
-			n, err := c.Read(buf)
-			total += int64(n)
-			if err != nil {
-				return total, err
-			}
-		}
-		return total, nil
-	})
+	conns, err := askMany(p, wantSource, streams)
+	if err != nil {
+		return Cost{}, err
+	}
+	c, err := transfer(p, conns, d, func(k int, buf []byte) (int, error) { return conns[k].Read(buf) })
+	for _, conn := range conns {
+		conn.Close()
+	}
+	return c, err
 }
 
-// transfer measures what all streams move together.
-func transfer(p *Pair, want byte, streams int, move func(net.Conn) (int64, error)) (Cost, error) {
-	var conns []net.Conn
-	for range streams {
+func askMany(p *Pair, want byte, n int) (conns []net.Conn, err error) {
+	for range n {
 		c, err := ask(p, want)
 		if err != nil {
-			return Cost{}, err
+			return nil, err
 		}
-		defer c.Close()
 		conns = append(conns, c)
 	}
-	m := begin(p)
+	return conns, nil
+}
+
+// transfer moves chunks on all streams for d, after a time in which windows and memory have grown, and measures
+// what they move together.
+func transfer(p *Pair, conns []net.Conn, d time.Duration, move func(k int, buf []byte) (int, error)) (Cost, error) {
 	var total atomic.Int64
-	err := together(streams, func(k int) error {
-		n, err := move(conns[k])
-		total.Add(n)
-		return err
-	})
+	pass := func(d time.Duration) error {
+		total.Store(0)
+		return together(len(conns), func(k int) error {
+			buf := make([]byte, chunk)
+			for start := time.Now(); time.Since(start) < d; {
+				n, err := move(k, buf)
+				total.Add(int64(n))
+				if err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	if err := pass(d / 4); err != nil {
+		return Cost{}, err
+	}
+	m := begin(p)
+	err := pass(d)
 	return m.after(total.Load()), err
 }
 
