@@ -17,6 +17,7 @@ type Type uint16
 const (
 	TypeA     Type = 1
 	TypeCNAME Type = 5
+	TypePTR   Type = 12
 	TypeAAAA  Type = 28
 	typeOPT   Type = 41
 )
@@ -28,6 +29,8 @@ func (t Type) String() string {
 		return "A"
 	case TypeCNAME:
 		return "CNAME"
+	case TypePTR:
+		return "PTR"
 	case TypeAAAA:
 		return "AAAA"
 	}
@@ -46,7 +49,7 @@ const (
 	NXDomain  RCode = 3 // there is no such name
 	NotImpl   RCode = 4
 	Refused   RCode = 5
-	formError RCode = 1
+	FormError RCode = 1
 )
 
 // String returns the code in a few words: "no such name".
@@ -54,7 +57,7 @@ func (c RCode) String() string {
 	switch c {
 	case Success:
 		return "success"
-	case formError:
+	case FormError:
 		return "question not understood"
 	case ServFail:
 		return "server failure"
