@@ -46,7 +46,7 @@ var house = []floor{
 	{"landline", "udp tcp ip link wire dhcp dns" + parts, sys},
 	{"internal/pkt", "udp tcp ip link wire", sys}, // it runs a stack, and so stands on it
 	{"internal/pkt/pktrun", "internal/pkt", sys},
-	{"lan", "landline dhcp dns link wire" + parts, sys},
+	{"lan", "landline dhcp dns ip link wire" + parts, sys}, // ip for what routers advertise,
 
 	// The line: over any net.Conn, so it does not know the stack.
 	{"frame", "", ""},

@@ -1,10 +1,12 @@
-// Package lan joins machines into a network of their own: a Switch, and the Ports that machines
-// are plugged into.
+// Package lan joins machines into a network of their own: a Switch, the Ports that machines
+// are plugged into, and a Gateway to the world.
 //
 //	lan := lan.NewSwitch(lan.Config{})
 //	port, err := lan.NewPort(lan.PortConfig{})               // for a machine in this process
 //	host, err := landline.NewHost(port, landline.Config{})
 //	_, err = lan.Plug(tap, lan.PortConfig{})                 // for a machine at the other end of a device
+//	uplink, err := lan.NewPort(lan.PortConfig{})
+//	g, err := NewGateway(uplink, GatewayConfig{})            // addresses, names, and the world
 //
 // # Ports
 //
@@ -29,6 +31,16 @@
 // place, and what is for a group, goes to all the other ports, as often in a second as Config
 // says. Each port has room for so many addresses: a machine that makes up more pushes out nobody's.
 // The address of a machine in this process is known from the start and does not move.
+//
+// # The gateway
+//
+// A Gateway is a landline.Host with two faces. On the LAN it gives out addresses by DHCP and by router advertisements, and
+// answers for the names of those who took one. Toward the world it is an ordinary program: it opens a socket of the
+// computer for each connection, flow of datagrams or ping of a machine, and needs no rights for that but for pings, on some
+// systems. A connection is answered only after the far side has answered, so that refused, unreachable
+// and silent stay what they are. All of the computer's networks can be reached through it, as by any program there; its
+// loopback only if GatewayConfig says so. What is not allowed is for GatewayConfig.Allow to say, the one place that all leases,
+// lookups and flows pass.
 //
 // # Standards
 //

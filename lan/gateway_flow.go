@@ -1,0 +1,177 @@
+package lan
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"os"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// idleTime is how long a flow without datagrams is kept, and idleDNS one to a name server.
+	idleTime = time.Minute
+	idleDNS  = 20 * time.Second
+	// maxWaiting is how many datagrams wait until the far side of their flow is open.
+	maxWaiting = 16
+)
+
+// A flowKey tells a flow from others.
+type flowKey struct {
+	kind     Kind
+	src, dst netip.AddrPort // as in Ask; the src port of pings is their identifier
+}
+
+// A flow is datagrams, or pings, from one place to another and back.
+type flow struct {
+	g   *Gateway
+	ask Ask
+	// heard takes what comes back, and failed hears of errors, with the mark of what the machine sent last.
+	heard  func(out net.Conn, b []byte) error
+	failed func(mark int, err error)
+	idle   time.Duration
+
+	sent, received atomic.Uint64 // bytes
+	mark           atomic.Int64
+	used           atomic.Bool // since the last look
+
+	mu      sync.Mutex
+	out     net.Conn // nil until it is open
+	waiting [][]byte
+	over    bool
+	err     error // that ended it
+}
+
+// flowFor returns the flow of a key, and begins one if there is none; it is nil if there are too many.
+func (g *Gateway) flowFor(ctx context.Context, k flowKey, network string, begin func(*flow)) *flow {
+	g.nat.mu.Lock()
+	defer g.nat.mu.Unlock()
+	if f := g.nat.flows[k]; f != nil {
+		return f
+	}
+	if len(g.nat.flows) >= g.cfg.MaxFlows || g.nat.flows == nil {
+		return nil
+	}
+	f := &flow{g: g, ask: Ask{Kind: k.kind, Src: k.src, Dst: k.dst}, idle: idleTime}
+	begin(f)
+	g.nat.flows[k] = f
+	g.busy.Go(func() {
+		f.run(ctx, network)
+		g.nat.mu.Lock()
+		delete(g.nat.flows, k)
+		g.nat.mu.Unlock()
+	})
+	return f
+}
+
+// send sends a datagram, or keeps it until the far side is open. If it goes wrong, failed gets the mark.
+func (f *flow) send(b []byte, mark int) {
+	f.used.Store(true)
+	f.mark.Store(int64(mark))
+	f.mu.Lock()
+	out, err := f.out, f.err
+	if out == nil && !f.over && len(f.waiting) < maxWaiting {
+		f.waiting = append(f.waiting, slices.Clone(b))
+	}
+	f.mu.Unlock()
+	switch {
+	case out != nil:
+		f.write(out, b)
+	case err != nil:
+		f.failed(mark, err)
+	}
+}
+
+func (f *flow) write(out net.Conn, b []byte) {
+	if _, err := out.Write(b); err != nil {
+		f.failed(int(f.mark.Load()), err)
+		return
+	}
+	f.sent.Add(uint64(len(b)))
+}
+
+// run is the life of a flow.
+func (f *flow) run(ctx context.Context, network string) {
+	to, err := f.g.reach(f.ask)
+	if err != nil {
+		f.end(err)
+		return
+	}
+	address := to.String()
+	if f.ask.Kind == KindEcho {
+		address = to.Addr().String()
+	}
+	dialing, cancel := context.WithTimeout(ctx, dialTime)
+	out, err := f.g.cfg.DialContext(dialing, network, address)
+	cancel()
+	if err == nil {
+		stop := context.AfterFunc(ctx, func() { out.Close() })
+		f.open(out)
+		err = f.listen(out)
+		stop()
+		out.Close()
+	}
+	f.end(err)
+	f.g.tell(Event{Ask: f.ask, Verdict: Ended, Err: err, Sent: f.sent.Load(), Received: f.received.Load()})
+}
+
+// open sends what waits, and lets send do so from then on.
+func (f *flow) open(out net.Conn) {
+	for {
+		f.mu.Lock()
+		waiting := f.waiting
+		f.waiting = nil
+		if len(waiting) == 0 {
+			f.out = out
+		}
+		f.mu.Unlock()
+		if len(waiting) == 0 {
+			return
+		}
+		for _, b := range waiting {
+			f.write(out, b)
+		}
+	}
+}
+
+// listen hands over what comes back, until the flow has been idle.
+func (f *flow) listen(out net.Conn) error {
+	b := f.g.nat.buffers.Get().(*[bufferSize]byte)
+	defer f.g.nat.buffers.Put(b)
+	for {
+		out.SetReadDeadline(time.Now().Add(f.idle))
+		n, err := out.Read(b[:])
+		switch {
+		case errors.Is(err, os.ErrDeadlineExceeded):
+			if !f.used.Swap(false) {
+				return nil
+			}
+		case errors.Is(err, net.ErrClosed):
+			return nil
+		case err != nil && isPassing(err):
+			f.failed(int(f.mark.Load()), err)
+		case err != nil:
+			return err
+		default:
+			if err := f.heard(out, b[:n]); err == nil {
+				f.used.Store(true)
+				f.received.Add(uint64(n))
+			}
+		}
+	}
+}
+
+// end says that the flow is over, and tells the machine if it never was.
+func (f *flow) end(err error) {
+	f.mu.Lock()
+	unsent := len(f.waiting) > 0
+	f.waiting, f.out, f.over, f.err = nil, nil, true, err
+	f.mu.Unlock()
+	if err != nil && unsent {
+		f.failed(int(f.mark.Load()), err)
+	}
+}

@@ -1,0 +1,181 @@
+package lan
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/netip"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+)
+
+// A Forward leads from a port of the computer to one of a machine on the LAN.
+type Forward struct {
+	Proto string // "tcp" or "udp"
+	Local string // the computer's address, host:port
+	To    string // the machine's address, or its name with or without the domain, and port
+}
+
+// A forward is a Forward that works.
+type forward struct {
+	Forward
+	listener io.Closer
+	end      context.CancelFunc
+	busy     sync.WaitGroup
+}
+
+// Forward begins to forward, and returns the computer's address. The machine need not be there yet: it is looked for when somebody
+// comes. The error is that of net.Listen, or syscall.EADDRINUSE if there is a Forward of the same Proto and Local.
+func (g *Gateway) Forward(c Forward) (net.Addr, error) {
+	if _, _, err := net.SplitHostPort(c.To); err != nil {
+		return nil, err
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.closed {
+		return nil, net.ErrClosed
+	}
+	if g.forwardAtLocked(c.Proto, c.Local) >= 0 {
+		return nil, fmt.Errorf("%s %s: %w", c.Proto, c.Local, syscall.EADDRINUSE)
+	}
+	ctx, end := context.WithCancel(context.Background())
+	f := &forward{Forward: c, end: end}
+	at, err := g.listen(ctx, f)
+	if err != nil {
+		end()
+		return nil, err
+	}
+	g.forwards = append(g.forwards, f)
+	return at, nil
+}
+
+func (g *Gateway) listen(ctx context.Context, f *forward) (net.Addr, error) {
+	switch f.Proto {
+	case "tcp":
+		l, err := net.Listen("tcp", f.Local)
+		if err != nil {
+			return nil, err
+		}
+		f.listener = l
+		f.busy.Go(func() { g.forwardTCP(ctx, f, l) })
+		return l.Addr(), nil
+	case "udp":
+		c, err := net.ListenPacket("udp", f.Local)
+		if err != nil {
+			return nil, err
+		}
+		f.listener = c
+		f.busy.Go(func() { g.forwardUDP(ctx, f, c.(*net.UDPConn)) })
+		return c.LocalAddr(), nil
+	}
+	return nil, net.UnknownNetworkError(f.Proto)
+}
+
+func (g *Gateway) forwardAtLocked(proto, local string) int {
+	return slices.IndexFunc(g.forwards, func(f *forward) bool { return f.Proto == proto && f.Local == local })
+}
+
+// Unforward ends a Forward, with all that goes through it. The error is syscall.ENOENT if there is none.
+func (g *Gateway) Unforward(proto, local string) error {
+	g.mu.Lock()
+	k := g.forwardAtLocked(proto, local)
+	if k < 0 {
+		g.mu.Unlock()
+		return fmt.Errorf("%s %s: %w", proto, local, syscall.ENOENT)
+	}
+	f := g.forwards[k]
+	g.forwards = slices.Delete(g.forwards, k, k+1)
+	g.mu.Unlock()
+	f.end()
+	f.listener.Close()
+	f.busy.Wait()
+	return nil
+}
+
+// Forwards returns all that forward now.
+func (g *Gateway) Forwards() (all []Forward) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	for _, f := range g.forwards {
+		all = append(all, f.Forward)
+	}
+	return all
+}
+
+// machine returns where a Forward leads to now.
+func (g *Gateway) machine(to string) (string, error) {
+	name, port, err := net.SplitHostPort(to)
+	if err != nil {
+		return "", err
+	}
+	if _, err := netip.ParseAddr(name); err == nil {
+		return to, nil
+	}
+	label := strings.TrimSuffix(strings.ToLower(strings.TrimSuffix(name, ".")), "."+strings.ToLower(g.cfg.Domain))
+	addrs := g.addressesOf(label)
+	if addrs == nil {
+		return "", &net.DNSError{Err: "no such machine", Name: name, IsNotFound: true}
+	}
+	return net.JoinHostPort(addrs[0].String(), port), nil
+}
+
+// dialMachine opens what leads to a machine, if that is allowed.
+func (g *Gateway) dialMachine(ctx context.Context, f *forward, a *Ask) (net.Conn, error) {
+	to, err := g.machine(f.To)
+	if err != nil {
+		g.refused(*a, err)
+		return nil, err
+	}
+	a.Dst, _ = netip.ParseAddrPort(to)
+	if err := g.allow(*a); err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, dialTime)
+	defer cancel()
+	c, err := g.host.DialContext(ctx, f.Proto, to)
+	if err != nil {
+		g.tell(Event{Ask: *a, Verdict: Ended, Err: err})
+	}
+	return c, err
+}
+
+func (g *Gateway) forwardTCP(ctx context.Context, f *forward, l net.Listener) {
+	for {
+		in, err := l.Accept()
+		if err != nil {
+			if ctx.Err() != nil {
+				return
+			}
+			g.log.Warn("forward", "local", f.Local, "error", err)
+			if !pause(ctx) {
+				return
+			}
+			continue
+		}
+		f.busy.Go(func() {
+			a := Ask{Kind: KindForward, Src: in.RemoteAddr().(*net.TCPAddr).AddrPort()}
+			out, err := g.dialMachine(ctx, f, &a)
+			if err != nil {
+				reset(in)
+				return
+			}
+			g.pipe(ctx, a, in, out)
+		})
+	}
+}
+
+// pause waits until an error that will pass, such as too many open files, may have passed.
+func pause(ctx context.Context) bool {
+	t := time.NewTimer(time.Second)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}

@@ -1,0 +1,262 @@
+package lan
+
+import (
+	"context"
+	"encoding/binary"
+	"io"
+	"net"
+	"net/netip"
+	"strings"
+	"time"
+
+	"landline"
+	"landline/dns"
+	"landline/wire"
+)
+
+const (
+	// localTTL is for how long machines may remember a name of the LAN, in seconds: it may be another's soon.
+	localTTL = 10
+	// maxLookups is how many questions are answered at once. Who asks more gets no answer, and asks again.
+	maxLookups = 1024
+	// dnsPatience is how long a connection for questions may be idle.
+	dnsPatience = 20 * time.Second
+)
+
+// A nameServer answers questions for names: those of the LAN's domain itself, and others by asking the
+// computer's name servers.
+type nameServer struct {
+	sockets   []*landline.UDPConn
+	listeners []*landline.TCPListener
+	slots     chan struct{} // as many as there are lookups
+	upstream  upstream
+}
+
+func (s *nameServer) close() {
+	for _, c := range s.sockets {
+		c.Close()
+	}
+	for _, l := range s.listeners {
+		l.Close()
+	}
+}
+
+// startNames begins to answer at all of the gateway's addresses.
+func (g *Gateway) startNames(ctx context.Context) error {
+	g.names.slots = make(chan struct{}, maxLookups)
+	for _, own := range g.cfg.Addresses {
+		at := netip.AddrPortFrom(own.Addr(), dns.Port)
+		c, err := g.host.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
+		if err != nil {
+			return err
+		}
+		g.names.sockets = append(g.names.sockets, c)
+		g.busy.Go(func() { g.serveDatagrams(ctx, c) })
+		l, err := g.host.ListenTCP("tcp", net.TCPAddrFromAddrPort(at))
+		if err != nil {
+			return err
+		}
+		g.names.listeners = append(g.names.listeners, l)
+		g.busy.Go(func() { g.serveStreams(ctx, l) })
+	}
+	return nil
+}
+
+// maxQuestion is the longest question by UDP that is looked at, in bytes.
+const maxQuestion = 4096
+
+// serveDatagrams answers questions by UDP.
+func (g *Gateway) serveDatagrams(ctx context.Context, c *landline.UDPConn) {
+	b := make([]byte, maxQuestion)
+	for {
+		n, from, err := c.ReadFromUDPAddrPort(b)
+		if err != nil {
+			return
+		}
+		m, err := dns.ParseMessage(append([]byte(nil), b[:n]...))
+		if err != nil || !m.IsQuery() || !g.names.take() {
+			continue
+		}
+		g.busy.Go(func() {
+			defer g.names.release()
+			a := g.answer(ctx, from, m, false)
+			if len(a) > m.Room() {
+				a = dns.Truncate(a)
+			}
+			c.WriteToUDPAddrPort(a, from)
+		})
+	}
+}
+
+func (s *nameServer) take() bool {
+	select {
+	case s.slots <- struct{}{}:
+		return true
+	default:
+		return false
+	}
+}
+
+func (s *nameServer) release() { <-s.slots }
+
+// serveStreams answers questions by TCP.
+func (g *Gateway) serveStreams(ctx context.Context, l *landline.TCPListener) {
+	for {
+		c, err := l.AcceptTCP()
+		if err != nil {
+			return
+		}
+		if !g.names.take() {
+			c.SetLinger(0)
+			c.Close()
+			continue
+		}
+		g.busy.Go(func() {
+			defer g.names.release()
+			defer c.Close()
+			defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
+			for g.answerNext(ctx, c) {
+			}
+		})
+	}
+}
+
+// answerNext answers one question of a connection, and reports whether there may be more.
+func (g *Gateway) answerNext(ctx context.Context, c *landline.TCPConn) bool {
+	c.SetDeadline(time.Now().Add(dnsPatience))
+	b, err := readMessage(c)
+	if err != nil || ctx.Err() != nil {
+		return false
+	}
+	m, err := dns.ParseMessage(b)
+	if err != nil || !m.IsQuery() {
+		return false
+	}
+	from := c.RemoteAddr().(*net.TCPAddr).AddrPort()
+	_, err = c.Write(frameMessage(g.answer(ctx, from, m, true)))
+	return err == nil
+}
+
+// readMessage reads a message from a stream, where each comes after its length (RFC 1035, Section 4.2.2).
+func readMessage(r io.Reader) ([]byte, error) {
+	var n [2]byte
+	if _, err := io.ReadFull(r, n[:]); err != nil {
+		return nil, err
+	}
+	b := make([]byte, binary.BigEndian.Uint16(n[:]))
+	_, err := io.ReadFull(r, b)
+	return b, err
+}
+
+func frameMessage(m dns.Message) []byte {
+	return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)
+}
+
+// answer answers a question.
+func (g *Gateway) answer(ctx context.Context, from netip.AddrPort, q dns.Message, stream bool) dns.Message {
+	name, t, ok := q.Question()
+	if !ok {
+		return dns.AppendAnswer(nil, q, dns.FormError)
+	}
+	if g.allow(Ask{Kind: KindLookup, Src: from, Name: strings.TrimSuffix(name.String(), "."), Type: t}) != nil {
+		return dns.AppendAnswer(nil, q, dns.Refused)
+	}
+	if code, records, ours := g.ownAnswer(name, t); ours {
+		return dns.AppendAnswer(nil, q, code, records...)
+	}
+	if a := g.askWorld(ctx, q, stream); a != nil {
+		return a
+	}
+	return dns.AppendAnswer(nil, q, dns.ServFail)
+}
+
+// ownAnswer answers what the gateway knows itself, or is the one to know.
+func (g *Gateway) ownAnswer(name dns.Name, t dns.Type) (code dns.RCode, records []dns.Record, ours bool) {
+	if a := name.Reverse(); a.IsValid() && g.isOnLAN(a) {
+		return g.reverseAnswer(a, t)
+	}
+	if !name.In(g.domain) {
+		return 0, nil, false
+	}
+	if name == g.domain {
+		return dns.Success, nil, true
+	}
+	addrs := g.addressesOf(name.Under(g.domain))
+	if addrs == nil {
+		return dns.NXDomain, nil, true
+	}
+	for _, a := range addrs {
+		if a.Is4() && t == dns.TypeA || a.Is6() && t == dns.TypeAAAA {
+			records = append(records, dns.Record{Type: t, TTL: localTTL, Addr: a})
+		}
+	}
+	return dns.Success, records, true
+}
+
+func (g *Gateway) reverseAnswer(a netip.Addr, t dns.Type) (dns.RCode, []dns.Record, bool) {
+	name, err := dns.ParseName(g.nameOf(a) + "." + g.cfg.Domain)
+	switch {
+	case err != nil: // there is no name
+		return dns.NXDomain, nil, true
+	case t != dns.TypePTR:
+		return dns.Success, nil, true
+	}
+	return dns.Success, []dns.Record{{Type: t, TTL: localTTL, Target: name}}, true
+}
+
+// isOnLAN reports whether an address is one of the LAN's networks.
+func (g *Gateway) isOnLAN(a netip.Addr) bool {
+	for _, p := range g.cfg.Addresses {
+		if p.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+// addressesOf returns the addresses of the machine with a name, or nil.
+func (g *Gateway) addressesOf(label string) (addrs []netip.Addr) {
+	if label == g.cfg.Name {
+		for _, p := range g.cfg.Addresses {
+			addrs = append(addrs, p.Addr())
+		}
+		return addrs
+	}
+	b := g.leases.table.Load().byName[label]
+	if b == nil {
+		return nil
+	}
+	return append([]netip.Addr{b.Addr}, g.neighborsWith(b.MAC)...)
+}
+
+// neighborsWith returns the IPv6 addresses of the LAN that a machine with a lease was last seen to have.
+func (g *Gateway) neighborsWith(mac wire.MAC) (addrs []netip.Addr) {
+	if !g.cfg.addressOf(false).IsValid() {
+		return nil
+	}
+	for _, n := range g.host.Neighbors() {
+		if n.MAC == mac && n.Addr.Is6() && g.isOnLAN(n.Addr) {
+			addrs = append(addrs, n.Addr)
+		}
+	}
+	return addrs
+}
+
+// nameOf returns the name of the machine that has an address, or "".
+func (g *Gateway) nameOf(a netip.Addr) string {
+	t := g.leases.table.Load()
+	for _, p := range g.cfg.Addresses {
+		if p.Addr() == a {
+			return g.cfg.Name
+		}
+	}
+	if b := t.byAddr[a]; b != nil {
+		return b.Name
+	}
+	for _, n := range g.host.Neighbors() {
+		if b := t.byMAC[n.MAC]; n.Addr == a && b != nil {
+			return b.Name
+		}
+	}
+	return ""
+}

@@ -1,0 +1,117 @@
+package lan
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/netip"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"landline"
+)
+
+// A nat carries the machines' connections, datagrams and pings to sockets of the computer.
+type nat struct {
+	tcp     *landline.TCPAnyListener
+	udp     *landline.UDPAnyConn
+	echoes  *landline.Host // that brings pings, or nil
+	conns   atomic.Int64   // that there are, pending ones too
+	buffers sync.Pool      // of *[bufferSize]byte
+
+	mu    sync.Mutex
+	flows map[flowKey]*flow // nil if there may be no more
+}
+
+func (n *nat) close() {
+	if n.tcp != nil {
+		n.tcp.Close()
+	}
+	if n.udp != nil {
+		n.udp.Close()
+	}
+	if n.echoes != nil {
+		n.echoes.TakeEchoes(nil)
+	}
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.flows = nil
+}
+
+// startNAT begins to take what machines send to the world.
+func (g *Gateway) startNAT(ctx context.Context) (err error) {
+	g.nat.flows = map[flowKey]*flow{}
+	g.nat.buffers.New = func() any { return new([bufferSize]byte) }
+	if g.nat.tcp, err = g.host.ListenAny(); err != nil {
+		return err
+	}
+	if g.nat.udp, err = g.host.ListenUDPAny(); err != nil {
+		return err
+	}
+	g.busy.Go(func() { g.serveTCP(ctx) })
+	g.busy.Go(func() { g.serveUDP(ctx) })
+	g.nat.echoes = g.host
+	g.host.TakeEchoes(g.echoTaker(ctx))
+	return nil
+}
+
+// outside returns where in the world a machine gets that asks for an address, or why it gets nowhere.
+func (g *Gateway) outside(a netip.Addr) (netip.Addr, error) {
+	switch {
+	case g.isOwn(a) && !g.cfg.Loopback:
+		return a, ErrOwnAddress
+	case g.isOwn(a) && a.Is4():
+		return netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
+	case g.isOwn(a):
+		return netip.IPv6Loopback(), nil
+	case g.isOnLAN(a):
+		return a, ErrSameLAN
+	}
+	return a, nil
+}
+
+func (g *Gateway) isOwn(a netip.Addr) bool {
+	for _, p := range g.cfg.Addresses {
+		if p.Addr() == a {
+			return true
+		}
+	}
+	return false
+}
+
+// reach decides whether a machine may reach what it asks for, and returns where that is in the world.
+func (g *Gateway) reach(a Ask) (netip.AddrPort, error) {
+	to, err := g.outside(a.Dst.Addr())
+	if err != nil {
+		g.refused(a, err)
+		return netip.AddrPort{}, err
+	}
+	if err := g.allow(a); err != nil {
+		return netip.AddrPort{}, errRefused{err}
+	}
+	return netip.AddrPortFrom(to, a.Dst.Port()), nil
+}
+
+// errRefused is what GatewayConfig.Allow said.
+type errRefused struct{ error }
+
+// errnoOf returns what a machine is told of an error: that it was refused, or that there is no way.
+func errnoOf(err error) syscall.Errno {
+	if _, ok := err.(errRefused); ok || errors.Is(err, syscall.ECONNREFUSED) || err == ErrOwnAddress {
+		return syscall.ECONNREFUSED
+	}
+	return syscall.EHOSTUNREACH
+}
+
+// dialTime is how long it may take until the far side of a connection answers.
+const dialTime = time.Minute
+
+// dialWorld is GatewayConfig.DialContext if there is none.
+func dialWorld(ctx context.Context, network, address string) (net.Conn, error) {
+	if network == "ip4:icmp" || network == "ip6:ipv6-icmp" {
+		return dialEcho(ctx, network, address)
+	}
+	return new(net.Dialer).DialContext(ctx, network, address)
+}

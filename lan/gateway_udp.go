@@ -1,0 +1,40 @@
+package lan
+
+import (
+	"context"
+	"errors"
+	"net"
+	"syscall"
+
+	"landline/dns"
+	"landline/link"
+)
+
+// serveUDP carries datagrams until the socket is closed.
+func (g *Gateway) serveUDP(ctx context.Context) {
+	b := make([]byte, link.MaxMTU)
+	for {
+		n, from, to, err := g.nat.udp.ReadFromTo(b)
+		if err != nil {
+			return
+		}
+		k := flowKey{KindUDP, from, to}
+		f := g.flowFor(ctx, k, "udp", func(f *flow) {
+			if to.Port() == dns.Port {
+				f.idle = idleDNS
+			}
+			f.heard = func(_ net.Conn, b []byte) error { return g.nat.udp.WriteFromTo(b, to, from) }
+			f.failed = func(n int, err error) { g.nat.udp.Refuse(from, to, n, errnoOf(err)) }
+		})
+		if f == nil {
+			g.refused(Ask{Kind: KindUDP, Src: from, Dst: to}, ErrManyFlows)
+			continue
+		}
+		f.send(b[:n], n)
+	}
+}
+
+// isPassing reports whether an error is about one datagram, and the socket goes on.
+func isPassing(err error) bool {
+	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+}

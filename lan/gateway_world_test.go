@@ -1,0 +1,257 @@
+package lan_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/netip"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"landline"
+	"landline/lan"
+)
+
+// Here the world is the computer's loopback, by its sockets.
+
+// loopbackSite makes a gateway that offers the loopback, and a machine at 10.77.0.2.
+func loopbackSite(t *testing.T, cfg lan.GatewayConfig) (*lan.Gateway, *landline.Host) {
+	t.Helper()
+	s := newSwitch(t, lan.Config{})
+	port := func() *lan.Port {
+		p, err := s.NewPort(lan.PortConfig{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return p
+	}
+	cfg.Loopback, cfg.Addresses = true, addrs("10.77.0.1/24", "fd77::1/64")
+	g, err := lan.NewGateway(port(), cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { g.Close() })
+	h, err := landline.NewHost(port(), landline.Config{
+		Addresses: addrs("10.77.0.2/24", "fd77::2/64"), Probes: -1,
+		Gateways: []netip.Addr{netip.MustParseAddr("10.77.0.1"), netip.MustParseAddr("fd77::1")},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { h.Close() })
+	return g, h
+}
+
+// at returns an address of the gateway, with the port of one of the computer.
+func at(a net.Addr) string {
+	_, port, _ := net.SplitHostPort(a.String())
+	return "10.77.0.1:" + port
+}
+
+func TestConnectionsToTheComputer(t *testing.T) {
+	_, h := loopbackSite(t, lan.GatewayConfig{})
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				b, err := io.ReadAll(c) // until the machine has ended its way
+				if err != nil {
+					t.Error(err)
+				}
+				c.Write(b)
+			}()
+		}
+	}()
+	var all sync.WaitGroup
+	for k := range 20 {
+		all.Go(func() {
+			data := make([]byte, 1<<20)
+			random := rand.NewChaCha8([32]byte{byte(k)})
+			random.Read(data)
+			c, err := h.DialContext(t.Context(), "tcp", at(l.Addr()))
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			defer c.Close()
+			go func() {
+				c.Write(data)
+				c.(*landline.TCPConn).CloseWrite()
+			}()
+			got, err := io.ReadAll(c)
+			if sha256.Sum256(got) != sha256.Sum256(data) || err != nil {
+				t.Errorf("%d bytes of %d, %v", len(got), len(data), err)
+			}
+		})
+	}
+	all.Wait()
+
+	l.Close()
+	if _, err := h.DialContext(t.Context(), "tcp", at(l.Addr())); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("nobody is there: %v", err)
+	}
+}
+
+func TestDatagramsToTheComputer(t *testing.T) {
+	_, h := loopbackSite(t, lan.GatewayConfig{})
+	far, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		b := make([]byte, 65536)
+		for {
+			n, from, err := far.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			far.WriteTo(bytes.ToUpper(b[:n]), from)
+		}
+	}()
+	c, err := h.DialContext(t.Context(), "udp", at(far.LocalAddr()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(20 * time.Second))
+	b := make([]byte, 65536)
+	for _, text := range []string{"hello", strings.Repeat("x", 20_000)} {
+		c.Write([]byte(text))
+		if n, err := c.Read(b); string(b[:n]) != strings.ToUpper(text) || err != nil {
+			t.Errorf("%d bytes of %d, %v", n, len(text), err)
+		}
+	}
+	far.Close()
+	c.Write([]byte("hello"))
+	if _, err := c.Read(b); !errors.Is(err, syscall.ECONNREFUSED) {
+		t.Errorf("nobody is there: %v", err)
+	}
+}
+
+// Pings go through a socket for pings, or for all of ICMP where that is what the system allows. What stands for the
+// world is the loopback.
+func TestPingsToTheComputer(t *testing.T) {
+	for _, c := range []struct{ network, loopback, world string }{
+		{"ip4:icmp", "127.0.0.1", "192.0.2.7"}, {"ip6:ipv6-icmp", "::1", "2001:db8::7"},
+	} {
+		probe, err := lan.DialWorld(t.Context(), c.network, c.loopback)
+		if err != nil {
+			t.Skipf("this system allows no pings: %v", err)
+		}
+		probe.Close()
+		_, h := loopbackSite(t, lan.GatewayConfig{
+			DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				if network != c.network || address != c.world {
+					t.Errorf("%s to %s", network, address)
+				}
+				return lan.DialWorld(ctx, c.network, c.loopback)
+			},
+		})
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		for seq, size := range []int{-1, 56, 1400, 9000} {
+			r, err := h.Ping(ctx, c.world, landline.PingConfig{Size: size, Seq: uint16(seq)})
+			if err != nil || r.From.String() != c.world || r.Size != max(0, size) || r.Seq != uint16(seq) {
+				t.Errorf("%d bytes: %+v, %v", size, r, err)
+			}
+		}
+		cancel()
+	}
+}
+
+// Where the system allows no socket for pings, the machine is told that there is no way.
+func TestPingsThatAreNotAllowed(t *testing.T) {
+	_, h := loopbackSite(t, lan.GatewayConfig{
+		DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, syscall.EPERM },
+	})
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	if _, err := h.Ping(ctx, "192.0.2.7", landline.PingConfig{Seq: 7}); !errors.Is(err, syscall.EHOSTUNREACH) {
+		t.Errorf("%v", err)
+	}
+}
+
+func TestForwardsComeAndGo(t *testing.T) {
+	g, h := loopbackSite(t, lan.GatewayConfig{})
+	l, err := h.Listen(t.Context(), "tcp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			go func() { io.Copy(c, c); c.Close() }()
+		}
+	}()
+	u, err := h.ListenPacket(t.Context(), "udp", ":80")
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		b := make([]byte, 2000)
+		for {
+			n, from, err := u.ReadFrom(b)
+			if err != nil {
+				return
+			}
+			u.WriteTo(b[:n], from)
+		}
+	}()
+	for _, proto := range []string{"tcp", "udp"} {
+		f := lan.Forward{Proto: proto, Local: "127.0.0.1:0", To: "10.77.0.2:80"}
+		a, err := g.Forward(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Forward(f); !errors.Is(err, syscall.EADDRINUSE) {
+			t.Errorf("twice: %v", err)
+		}
+		if all := g.Forwards(); len(all) != 1 || all[0] != f {
+			t.Errorf("%v", all)
+		}
+		c, err := net.Dial(proto, a.String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(20 * time.Second))
+		c.Write([]byte("hello"))
+		b := make([]byte, 5)
+		if _, err := io.ReadFull(c, b); string(b) != "hello" || err != nil {
+			t.Errorf("%s: %q, %v", proto, b, err)
+		}
+		if err := g.Unforward(proto, f.Local); err != nil {
+			t.Error(err)
+		}
+		if err := g.Unforward(proto, f.Local); !errors.Is(err, syscall.ENOENT) {
+			t.Errorf("ended twice: %v", err)
+		}
+		c.Write([]byte("hello"))
+		if _, err := c.Read(b); err == nil {
+			t.Errorf("%s: it goes on", proto)
+		}
+	}
+	for _, f := range []lan.Forward{{Proto: "tcp", Local: "127.0.0.1:0", To: "desk"}, {Proto: "sctp", Local: "127.0.0.1:0", To: "desk:80"}} {
+		if _, err := g.Forward(f); err == nil {
+			t.Errorf("%+v", f)
+		}
+	}
+}
