@@ -121,12 +121,13 @@ func (h *Host) Interfaces() []Interface {
 	return all
 }
 
-// Conns returns how all TCP connections are doing, sorted by their ends: those too that have been closed here and
-// are not over yet.
+// Conns returns how all TCP listeners and connections are doing, sorted by their ends: those connections too that
+// have been closed here and are not over yet.
 func (h *Host) Conns() []tcp.Info { return h.tcp.Conns() }
 
 // Stats counts what a host did since it was made. Every packet that went no further is counted in
-// Drops under a reason: Drops.Map() has their names.
+// Drops under a reason, and Drops prints as the names and numbers of those that there were. In a quiet LAN
+// "no group" counts the solicitations and the MLD reports of others, which are for routers.
 type Stats struct {
 	ip.Stats
 	UDPSockets int // that are open

@@ -53,7 +53,7 @@ func (h *Host) nameServers() []netip.AddrPort {
 func (h *Host) advertisedServers() (all []netip.Addr) {
 	for _, i := range h.stack.Interfaces() {
 		for _, a := range i.Servers() {
-			all = append(all, withZone(netip.AddrPortFrom(a.WithZone(""), 0), i).Addr())
+			all = append(all, i.Zoned(netip.AddrPortFrom(a.WithZone(""), 0)).Addr())
 		}
 	}
 	return all

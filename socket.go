@@ -229,19 +229,11 @@ func (h *Host) open(network string, cfg udp.Config) (*UDPConn, error) {
 	}
 	local, remote := s.Local(), s.Remote()
 	c := &UDPConn{host: h, socket: s, network: network, v4: local.Addr().Is4(), dual: cfg.Dual}
-	c.local = net.UDPAddrFromAddrPort(withZone(local, cfg.Interface))
+	c.local = net.UDPAddrFromAddrPort(cfg.Interface.Zoned(local))
 	if remote.IsValid() {
-		c.remote = net.UDPAddrFromAddrPort(withZone(remote, cfg.Interface))
+		c.remote = net.UDPAddrFromAddrPort(cfg.Interface.Zoned(remote))
 	}
 	return c, nil
-}
-
-// withZone names the interface of a link-local address.
-func withZone(a netip.AddrPort, i *ip.Interface) netip.AddrPort {
-	if i == nil || !a.Addr().Is6() || !a.Addr().IsLinkLocalUnicast() {
-		return a
-	}
-	return netip.AddrPortFrom(a.Addr().WithZone(i.Name()), a.Port())
 }
 
 // zone returns the interface that a link-local address names, or nil. The error is EINVAL if it

@@ -21,12 +21,12 @@ type TCPConn struct {
 
 // LocalAddr returns the address at this end, a *net.TCPAddr.
 func (c *TCPConn) LocalAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(withZone(c.conn.Local(), c.conn.Via()))
+	return net.TCPAddrFromAddrPort(c.conn.Via().Zoned(c.conn.Local()))
 }
 
 // RemoteAddr returns the address at the other end, a *net.TCPAddr.
 func (c *TCPConn) RemoteAddr() net.Addr {
-	return net.TCPAddrFromAddrPort(withZone(c.conn.Remote(), c.conn.Via()))
+	return net.TCPAddrFromAddrPort(c.conn.Via().Zoned(c.conn.Remote()))
 }
 
 // fail makes an error what net would return. The system call is the one that it would have made.

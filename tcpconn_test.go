@@ -7,6 +7,8 @@ import (
 	"errors"
 	"io"
 	"net"
+	"net/netip"
+	"strings"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -177,4 +179,42 @@ func TestSilentPeersAreAskedForAsByPackageNet(t *testing.T) {
 			}
 		})
 	}
+}
+
+// As in ss: who listens, how many wait there, and by which interface a link-local address is reached.
+func TestConnsListListenersAndZones(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := neighbors(t, link.CableConfig{})
+		time.Sleep(3 * time.Second) // until the link-local addresses may be used
+		l := must(b.ListenTCP("tcp", &net.TCPAddr{Port: 700}))
+		defer l.Close()
+		var local netip.Addr
+		for _, own := range b.Addresses() {
+			if own.Prefix.Addr().IsLinkLocalUnicast() {
+				local = own.Prefix.Addr()
+			}
+		}
+		c := must(a.DialContext(t.Context(), "tcp", net.JoinHostPort(local.WithZone(a.Interfaces()[1].Name).String(), "700")))
+		synctest.Wait()
+		list := func(h *landline.Host) string {
+			var all []string
+			for _, i := range h.Conns() {
+				zones := i.Local.Addr().Zone() + " " + i.Remote.Addr().Zone()
+				all = append(all, i.State+" "+strings.ReplaceAll(zones, h.Interfaces()[1].Name, "zone"))
+			}
+			return strings.Join(all, ", ")
+		}
+		if got := b.Conns()[0]; got.Local.String() != "[::]:700" || got.Remote.IsValid() || got.Unread != 1 || got.ReceiveBuffer != 4096 {
+			t.Errorf("%+v", got)
+		}
+		if got := list(b); got != "LISTEN  , ESTABLISHED zone zone" {
+			t.Errorf("at the listener %q", got)
+		}
+		c.Close()
+		must(l.AcceptTCP()).Close()
+		synctest.Wait()
+		if got := list(a); got != "TIME-WAIT zone zone" {
+			t.Errorf("after the end %q", got)
+		}
+	})
 }

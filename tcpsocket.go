@@ -70,7 +70,7 @@ func (h *Host) listenTCP(network string, local netip.AddrPort) (*TCPListener, er
 	if err != nil {
 		return nil, &net.OpError{Op: "listen", Net: network, Addr: net.TCPAddrFromAddrPort(local), Err: inCall("bind", err)}
 	}
-	return &TCPListener{host: h, listener: l, network: network, addr: net.TCPAddrFromAddrPort(withZone(l.Local(), cfg.Interface))}, nil
+	return &TCPListener{host: h, listener: l, network: network, addr: net.TCPAddrFromAddrPort(cfg.Interface.Zoned(l.Local()))}, nil
 }
 
 // connect opens a connection to an address. One that is not valid, or unspecified, is this host's.

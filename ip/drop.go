@@ -15,7 +15,7 @@ const (
 	DropMartian                                    // the packet has a source or destination that cannot be
 	DropOwnSource                                  // the packet claims to come from this host
 	DropNotForUs                                   // no address of ours, and we do not forward
-	DropNoGroup                                    // a multicast group that nobody here joined
+	DropNoGroup                                    // a multicast group that nobody here joined: in a quiet LAN, what others tell all routers
 	DropTTL                                        // it has passed as many routers as it may
 	DropTooBig                                     // it does not fit the next link, and may not be cut
 	DropNoRoute                                    // no network that we know holds its destination

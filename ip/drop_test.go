@@ -1,6 +1,7 @@
 package ip
 
 import (
+	"fmt"
 	"testing"
 
 	"landline/wire"
@@ -21,4 +22,10 @@ func TestEveryDropHasAName(t *testing.T) {
 	if got := Drop(Drops).String(); got != "unknown drop" {
 		t.Errorf("the first unknown drop is called %q", got)
 	}
+}
+
+func TestDropCountsAreNamed(t *testing.T) {
+	st := Stats{Sent: 2}
+	st.Drops[DropNoGroup], st.Drops[DropTTL] = 3, 1
+	equal(t, "printed", fmt.Sprintf("%+v", st), "{Received:0 Sent:2 Forwarded:0 Fragments:0 Reassembled:0 ICMPErrors:0 Drops:3 no group, 1 ttl}")
 }

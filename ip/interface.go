@@ -145,6 +145,15 @@ func (s *Stack) freeLocked(name string) bool {
 // Name returns what the interface is called.
 func (i *Interface) Name() string { return i.name }
 
+// Zoned returns a with the interface's name as its zone if it is link-local, for people. i may be nil: then a
+// needs none.
+func (i *Interface) Zoned(a netip.AddrPort) netip.AddrPort {
+	if i == nil || !a.Addr().Is6() || !a.Addr().IsLinkLocalUnicast() {
+		return a
+	}
+	return netip.AddrPortFrom(a.Addr().WithZone(i.name), a.Port())
+}
+
 // Index returns its number in the stack, from 1.
 func (i *Interface) Index() int { return i.index }
 

@@ -1,6 +1,10 @@
 package ip
 
-import "sync/atomic"
+import (
+	"fmt"
+	"strings"
+	"sync/atomic"
+)
 
 // Stats counts what a Stack did since it was made.
 type Stats struct {
@@ -34,6 +38,17 @@ func (c DropCounts) Map() map[string]uint64 {
 		}
 	}
 	return m
+}
+
+// String names the counts that are not zero: "3 no group, 1 ttl".
+func (c DropCounts) String() string {
+	var all []string
+	for d, n := range c {
+		if n != 0 {
+			all = append(all, fmt.Sprint(n, " ", Drop(d).String()))
+		}
+	}
+	return strings.Join(all, ", ")
 }
 
 // counters are what Stats is a copy of.

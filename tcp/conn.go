@@ -87,7 +87,7 @@ func (c *Conn) settleLocked(now time.Time) {
 	case c.t.state == closed:
 		c.leaveLocked(nil)
 	default:
-		c.leaveLocked(&waitRecord{waiter: c.t.waiter(), began: c.t.cfg.at(now), bound: c.bound})
+		c.leaveLocked(&waitRecord{waiter: c.t.waiter(), began: c.t.cfg.at(now), bound: c.bound, via: c.via})
 	}
 	c.chargeLocked()
 	c.wakeLocked()

@@ -7,12 +7,15 @@ import (
 	"time"
 )
 
-// Info is how a connection is doing, as ss -i shows it. Sizes are in bytes.
+// Info is how a connection is doing, as ss -i shows it, or a listener. Sizes are in bytes.
+//
+// For a listener, whose Remote is the zero AddrPort, Unread is how many connections wait to be accepted and
+// ReceiveBuffer how many may, as in ss -l.
 type Info struct {
-	Local, Remote netip.AddrPort
-	State         string // "ESTABLISHED", as in RFC 9293, Section 3.3.2
-	Err           error  // what ended the connection, a syscall.Errno, until a call has told it
-	Soft          error  // what ICMP has said since the peer last took something, a syscall.Errno: it may pass
+	Local, Remote netip.AddrPort // with the interface as their zone if they are link-local
+	State         string         // "ESTABLISHED", as in RFC 9293, Section 3.3.2; "LISTEN" for a listener
+	Err           error          // what ended the connection, a syscall.Errno, until a call has told it
+	Soft          error          // what ICMP has said since the peer last took something, a syscall.Errno: it may pass
 
 	RTT, RTTVar, MinRTT time.Duration // 0 if not measured
 	RTO                 time.Duration
@@ -42,7 +45,7 @@ func (c *Conn) Info() Info {
 	defer c.mu.Unlock()
 	t := c.t
 	i := Info{
-		Local: c.local, Remote: c.remote, State: t.state.String(),
+		Local: c.via.Zoned(c.local), Remote: c.via.Zoned(c.remote), State: t.state.String(),
 		RTT: t.rtt.srtt, RTTVar: t.rtt.rttvar, MinRTT: t.rtt.min, RTO: t.rto(), Backoff: int(t.rtt.backoff),
 		SendMSS: t.mss(), ReceiveMSS: int(t.rcv.mss), CongestionWindow: int(t.cc.cwnd),
 		InFlight: t.flown(), SACKed: int(t.flight.sacked), Lost: int(t.flight.lost), Retransmits: int(t.flight.resent),
@@ -67,10 +70,10 @@ func (c *Conn) Info() Info {
 	return i
 }
 
-// Conns returns how all connections are doing, those that their users have closed too, and those in
-// TIME-WAIT, sorted by their ends.
+// Conns returns how all listeners and connections are doing, those connections that their users have closed too,
+// and those in TIME-WAIT, sorted by their ends.
 func (l *Layer) Conns() []Info {
-	var all []Info
+	all := l.listening()
 	for k := range l.shards {
 		for _, c := range l.shards[k].all() {
 			all = append(all, c.Info())
@@ -83,12 +86,30 @@ func (l *Layer) Conns() []Info {
 	return all
 }
 
+// listening returns the listeners.
+func (l *Layer) listening() (all []Info) {
+	l.mu.RLock()
+	defer l.mu.RUnlock()
+	for _, port := range l.listeners {
+		for _, o := range port {
+			all = append(all, o.info())
+		}
+	}
+	return all
+}
+
+func (o *Listener) info() Info {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return Info{Local: o.via.Zoned(o.local), State: "LISTEN", Unread: len(o.queue), ReceiveBuffer: o.backlog}
+}
+
 // waiting returns the connections in TIME-WAIT.
 func (s *shard) waiting() (all []Info) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	for t, w := range s.waits {
-		all = append(all, Info{Local: t.local, Remote: t.remote, State: timeWait.String(), Timestamps: w.stamps, Orphan: true})
+		all = append(all, Info{Local: w.via.Zoned(t.local), Remote: w.via.Zoned(t.remote), State: timeWait.String(), Timestamps: w.stamps, Orphan: true})
 	}
 	return all
 }

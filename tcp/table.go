@@ -4,6 +4,7 @@ import (
 	"sync"
 	"time"
 
+	"landline/ip"
 	"landline/wire"
 )
 
@@ -28,7 +29,8 @@ type shard struct {
 type waitRecord struct {
 	waiter
 	began instant
-	bound bool // the user chose its port, which is held for it
+	bound bool          // the user chose its port, which is held for it
+	via   *ip.Interface // as in Conn
 }
 
 func (s *shard) init(l *Layer) {
