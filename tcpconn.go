@@ -164,7 +164,7 @@ func (c *TCPConn) SetKeepAliveConfig(k net.KeepAliveConfig) error {
 }
 
 // SetReadBuffer fixes how much may wait to be read, in bytes: a power of two that is no less, and at least 4
-// KiB. At first it grows as the connection needs it.
+// KiB and at most 512 MiB; 0 and less leave it as it is. At first it grows as the connection needs it.
 func (c *TCPConn) SetReadBuffer(bytes int) error {
 	return c.setHere(func() error { return c.conn.SetBuffers(0, bytes) })
 }
@@ -175,7 +175,8 @@ func (c *TCPConn) SetWriteBuffer(bytes int) error {
 }
 
 // SetUserTimeout limits how long what was written may stay without acknowledgment before the connection is given
-// up with syscall.ETIMEDOUT; 0 is 15 minutes.
+// up; 0 is 15 minutes. Its error is then syscall.ETIMEDOUT, or what was last heard of the way, from a router or as the
+// neighbor does not answer: syscall.EHOSTUNREACH and others. A negative d is syscall.EINVAL, as on Linux.
 func (c *TCPConn) SetUserTimeout(d time.Duration) error {
 	return c.set(func() error { return c.conn.SetUserTimeout(d) })
 }

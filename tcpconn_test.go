@@ -218,3 +218,25 @@ func TestConnsListListenersAndZones(t *testing.T) {
 		}
 	})
 }
+
+// As on Linux, where package net does not mind a buffer of less than nothing, and TCP_USER_TIMEOUT does.
+func TestWhatIsLessThanNothingIsRefusedAsOnLinux(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a, b := neighbors(t, link.CableConfig{})
+		c, _ := connected(t, a, b)
+		before := c.Info()
+		if err := errors.Join(c.SetReadBuffer(-5), c.SetWriteBuffer(-5), c.SetReadBuffer(0)); err != nil {
+			t.Error(err)
+		}
+		if after := c.Info(); after.ReceiveBuffer != before.ReceiveBuffer || after.SendBuffer != before.SendBuffer {
+			t.Errorf("%+v", after)
+		}
+		c.SetReadBuffer(1 << 40)
+		if got := c.Info().ReceiveBuffer; got != 512<<20 {
+			t.Errorf("%d bytes", got)
+		}
+		if err := c.SetUserTimeout(-1); !errors.Is(err, syscall.EINVAL) {
+			t.Errorf("%v", err)
+		}
+	})
+}

@@ -82,7 +82,7 @@ func (c *Conn) SetNoDelay(on bool) error {
 }
 
 // SetBuffers fixes how much the connection may keep that is to be sent, and that has arrived, in
-// bytes, from 4 KiB to what a power of two allows up to 512 MiB. 0 leaves one as it is. At first
+// bytes: a power of two that is no less, from 4 KiB to 512 MiB. 0 and less leave one as it is. At first
 // they grow with the speed of the connection and the length of the way.
 func (c *Conn) SetBuffers(send, receive int) error {
 	return c.change(func(time.Time) error {
@@ -92,9 +92,14 @@ func (c *Conn) SetBuffers(send, receive int) error {
 }
 
 // SetUserTimeout limits how long what was sent may stay without acknowledgment before the
-// connection is given up, with ETIMEDOUT; 0 is the default (RFC 9293, Section 3.9.1.6).
+// connection is given up; 0 is the default (RFC 9293, Section 3.9.1.6). The connection's error is then
+// ETIMEDOUT, or what was last heard of the way: EHOSTUNREACH and others, of ICMP or as the neighbor does not answer. A
+// negative d is EINVAL.
 func (c *Conn) SetUserTimeout(d time.Duration) error {
 	return c.change(func(time.Time) error {
+		if d < 0 {
+			return syscall.EINVAL
+		}
 		c.t.setUserTimeout(d)
 		return nil
 	})

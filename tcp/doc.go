@@ -60,8 +60,8 @@
 //   - TCP: RFC 9293; against blind attacks: RFC 5961, 5927, 1337; reuse of ports in TIME-WAIT: RFC 6191
 //   - options: timestamps, PAWS and window scale, RFC 7323; SACK, RFC 2018 and 2883
 //   - retransmission: RFC 6298, 6675, 6582, 3042; RACK-TLP, RFC 8985; undo, RFC 3522 and 3708
-//   - congestion: RFC 5681, 6928, 9438 (CUBIC), 9406 (HyStart++), 6937 (PRR), and of RFC 7661 that the
-//     window does not grow unless it is used
+//   - congestion: RFC 5681, 6928, 9438 (CUBIC), 9406 (HyStart++), and of RFC 7661 that the
+//     window does not grow unless it is used; PRR, RFC 6937, is there and switched off, as docs/goodput.md says why
 //
 // Not here: ECN, urgent data (the pointer is ignored and the bytes stay in the stream),
 // Fast Open, authentication, multipath.

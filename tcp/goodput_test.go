@@ -312,7 +312,7 @@ func writeGoodput(t *testing.T) {
 const goodputText = `# How TCP fares on bad roads
 
 Two hosts, in one process and in virtual time, with a wire between them that carries 20 Mbit/s one way, loses
-packets at random (half as many acknowledgments), and queues a round trip's worth. One connection sends
+packets at random (acknowledgments at half that rate), and queues a round trip's worth. One connection sends
 for ten seconds. The table is the goodput in Mbit/s: what the receiving program read. It is written by
 
     cd tcp && go test -run Goodput -update
@@ -325,8 +325,14 @@ connection chooses by itself.
 const switchText = `
 ## What is on, and why
 
-Each of these can be on or off in the code. It is on if and only if it carries more on the roads of the table, each with three
-seeds: the factor is the geometric mean of goodput with it over goodput without.
+These are switches in the code, made for this comparison: who uses the package cannot turn them. One is on if and only if it carries
+more on the roads of the table, each with three seeds: the factor is the geometric mean of goodput with it over
+goodput without.
+
+A factor within a hundredth of 1 is noise, and decides nothing by itself. HyStart++ is on because RFC 9406 leaves slow start
+before the queue of a road overflows, which spares the others that use it, and the table does not see those. PRR is off
+because without a gain it is only more to keep. CUBIC is on by its factor, and because the connections with which ours
+share their roads use it.
 
 | what | is | factor | roads where it is 5 % better | worse | of |
 |---|---|--:|--:|--:|--:|
