@@ -18,7 +18,7 @@ func TestNothingGoesOnAfterAVerb(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
 	home := t.TempDir()
 	socket := filepath.Join(home, "socket")
-	ln, err := listenUnix(socket)
+	ln, err := listenUnix("--unix", socket)
 	if err != nil {
 		t.Fatal(err)
 	}

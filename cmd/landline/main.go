@@ -116,6 +116,7 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline get shed:/var/log .        copy files and folders from it
   landline put notes.txt shed:        ... and to it
   landline host --tap tap0 --dhcp     a small machine of its own on a network
+  landline lan up --socket lan.sock   a LAN for virtual machines, with a way out
 
 HOST is a name, name:port, [v6]:port or unix:PATH. Who may come in stands in
 ~/.ssh/authorized_keys over there, who is answering in ~/.ssh/known_hosts here.`,
@@ -134,7 +135,7 @@ HOST is a name, name:port, [v6]:port or unix:PATH. Who may come in stands in
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line in place of text")
 	root.Flags().BoolVar(&version, "version", false, "print the version")
-	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.hostCommand(), a.versionCommand(), completionCommand())
+	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.hostCommand(), a.lanCommand(), a.versionCommand(), completionCommand())
 	return root
 }
 

@@ -62,6 +62,8 @@ func TestMain(m *testing.M) {
 //	                          FILE; with ! there must be none
 //	talk FILE ADDR:PORT TEXT [N] sends TEXT, a Go string, and its end on TCP from the desk and
 //	                          writes the whole answer to FILE, or N bytes of it
+//	through FILE NAME TEXT    sends TEXT and its end through the forward of a LAN, started as NAME, and writes
+//	                          the answer to FILE
 //
 // HOME has a key in .ssh that authorized_keys there lets in, and hostkey, which
 // serve uses.
@@ -77,6 +79,7 @@ func TestScripts(t *testing.T) {
 			"serve": cmdServe, "awaitfile": cmdAwaitFile, "json": cmdJSON, "mode": cmdMode, "binary": cmdBinary,
 			"keygen": cmdKeygen, "term": cmdTerm,
 			"desk": cmdDesk, "unplug": cmdUnplug, "ping": cmdPing, "ask": cmdAsk, "talk": cmdTalk,
+			"through": cmdThrough,
 		},
 	})
 }

@@ -70,7 +70,7 @@ func (a *app) serve(f *serveFlags) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	d := &daemon{a: a, f: f, log: a.logger()}
-	state, err := f.stateDir()
+	state, err := stateDir(f.state, "jobs")
 	if err != nil {
 		return err
 	}
@@ -82,9 +82,8 @@ func (a *app) serve(f *serveFlags) error {
 	return d.run(ctx)
 }
 
-// stateDir is where the server keeps jobs.
-func (f *serveFlags) stateDir() (string, error) {
-	dir := f.state
+// stateDir returns a folder of what is kept: below dir, or if that is empty below the one where a user's programs keep things.
+func stateDir(dir, below string) (string, error) {
 	if dir == "" {
 		dir = os.Getenv("XDG_STATE_HOME")
 		if !filepath.IsAbs(dir) { // which is how the rule for it has it
@@ -97,7 +96,7 @@ func (f *serveFlags) stateDir() (string, error) {
 		dir = filepath.Join(dir, "landline")
 	}
 	dir, err := filepath.Abs(dir)
-	return filepath.Join(dir, "jobs"), err
+	return filepath.Join(dir, below), err
 }
 
 // A daemon is `landline serve`: one server behind several listeners.
@@ -128,7 +127,7 @@ func (d *daemon) open() error {
 		d.f.listen = []string{":" + defaultPort}
 	}
 	if d.f.unix != "" {
-		ln, err := listenUnix(d.f.unix)
+		ln, err := listenUnix("--unix", d.f.unix)
 		if err != nil {
 			return err
 		}

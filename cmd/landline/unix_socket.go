@@ -15,27 +15,56 @@ import (
 )
 
 // listenUnix makes a socket that only this user can connect to. One that nobody
-// answers any more is replaced.
-func listenUnix(path string) (net.Listener, error) {
-	if c, err := net.Dial("unix", path); err == nil {
-		c.Close()
-		return nil, fmt.Errorf("--unix %s: somebody answers there already", path)
-	} else if info, serr := os.Lstat(path); serr == nil && info.Mode().Type() == os.ModeSocket && errors.Is(err, syscall.ECONNREFUSED) {
-		if err := os.Remove(path); err != nil {
-			return nil, err
-		}
+// answers any more is replaced. flag is what it was asked for by.
+func listenUnix(flag, path string) (net.Listener, error) {
+	if err := makeWay(flag, "unix", path); err != nil {
+		return nil, err
 	}
-	// The mode must hold from the first moment, so the mask does it. It is the
-	// process's, and this is before anything else runs.
-	old := unix.Umask(0o177)
-	defer unix.Umask(old)
+	defer maskOthers()()
 	ln, err := net.Listen("unix", path)
-	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("--unix %s: something is there that is no socket", path)
-	} else if err != nil {
-		return nil, fmt.Errorf("--unix %s: %w", path, bare(err))
+	return ln, socketFault(flag, path, err)
+}
+
+// listenDatagrams is listenUnix for datagrams.
+func listenDatagrams(flag, path string) (*net.UnixConn, error) {
+	if err := makeWay(flag, "unixgram", path); err != nil {
+		return nil, err
 	}
-	return ln, nil
+	defer maskOthers()()
+	c, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	return c, socketFault(flag, path, err)
+}
+
+// makeWay removes a socket that nobody answers any more.
+func makeWay(flag, network, path string) error {
+	c, err := net.Dial(network, path)
+	if err == nil {
+		c.Close()
+		return fmt.Errorf("%s %s: somebody answers there already", flag, path)
+	}
+	info, serr := os.Lstat(path)
+	if serr == nil && info.Mode().Type() == os.ModeSocket && errors.Is(err, syscall.ECONNREFUSED) {
+		return os.Remove(path)
+	}
+	return nil
+}
+
+// maskOthers keeps others out of what is made until the function that it returns is called. The mode
+// must hold from the first moment, so the mask does it. It is the process's, and this is before
+// anything else runs.
+func maskOthers() func() {
+	old := unix.Umask(0o177)
+	return func() { unix.Umask(old) }
+}
+
+func socketFault(flag, path string, err error) error {
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return fmt.Errorf("%s %s: something is there that is no socket", flag, path)
+	case err != nil:
+		return fmt.Errorf("%s %s: %w", flag, path, bare(err))
+	}
+	return nil
 }
 
 // admitSelf lets in this user, as the kernel knows who connected, and root.

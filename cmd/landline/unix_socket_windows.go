@@ -7,9 +7,11 @@ import (
 	"landline/remote"
 )
 
-var errNoUnix = errors.New("--unix: sockets for one user are not offered on Windows")
+var errNoUnix = errors.New("sockets for one user are not offered on Windows")
 
-func listenUnix(string) (net.Listener, error) { return nil, errNoUnix }
+func listenUnix(string, string) (net.Listener, error) { return nil, errNoUnix }
+
+func listenDatagrams(string, string) (*net.UnixConn, error) { return nil, errNoUnix }
 
 func admitSelf(*net.UnixConn) (net.Conn, remote.Guest, error) {
 	return nil, remote.Guest{}, errNoUnix

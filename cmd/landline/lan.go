@@ -1,0 +1,352 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/netip"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"landline/lan"
+	"landline/link"
+)
+
+// lanFlags are those of `landline lan up`.
+type lanFlags struct {
+	name, subnet, subnet6, domain string
+	taps, sockets, dgrams         []string
+	forwards                      []string
+	mtu                           int
+	lease                         time.Duration
+	loopback                      bool
+	capture, state                string
+}
+
+func (a *app) lanCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "lan",
+		Short: "A LAN for virtual machines, sandboxes and small machines",
+		Args:  none,
+		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+	}
+	cmd.AddCommand(a.lanUpCommand())
+	return cmd
+}
+
+func (a *app) lanUpCommand() *cobra.Command {
+	var f lanFlags
+	cmd := &cobra.Command{
+		Use:   "up [flags]",
+		Short: "Be the switch and the gateway of a LAN",
+		Long: `Up is a LAN until SIGTERM or SIGINT: a switch for the machines that come to its sockets and
+TAPs, and a gateway that gives them addresses and names, and a way out.
+
+The gateway has the first address of the subnet. It gives out the others by DHCP, and keeps
+leases in --state, so that a machine has the same address after the LAN was down. With
+--subnet6, machines make themselves IPv6 addresses. Each is found by the name that it calls itself
+by, in --domain; all other names are asked of this system's name servers.
+
+The machines reach what this system reaches, by its ordinary sockets, with nothing to set
+up and no root: TCP, UDP and ping (where this system lets the user ping). A connection is answered only
+when its far side has answered. What listens on this system's loopback is theirs at the gateway's
+address only with --loopback.
+
+A socket can be used by this user alone. On a --socket, QEMU's and libkrun's machines connect, any number
+of them; to a --dgram, those of QEMU and vfkit send. The LAN must be up first. A line tells of each machine
+that has an address.`,
+		Example: `  landline lan up --socket lan.sock --forward tcp:127.0.0.1:8022=shed:22
+  landline host --socket lan.sock --dhcp --hostname shed upper:700
+  qemu-system-x86_64 ... -netdev stream,id=n,addr.type=unix,addr.path=lan.sock -device virtio-net,netdev=n
+  landline lan up --tap tap0 --subnet 10.9.0.0/16 --subnet6 fd00:9::/64 --domain home.arpa`,
+		Args: none,
+		RunE: func(*cobra.Command, []string) error { return a.lanUp(&f) },
+	}
+	fl := cmd.Flags()
+	fl.StringVar(&f.name, "name", "lan", "`NAME` of the LAN, by which its state is kept")
+	fl.StringVar(&f.subnet, "subnet", "10.77.0.0/24", "`CIDR` of the LAN's IPv4 network; its first address is the gateway's, or another one\nthat is given in place of the network's")
+	fl.StringVar(&f.subnet6, "subnet6", "", "`CIDR` of its IPv6 network, of 64 bits, as fd00:77::/64 (default none)")
+	fl.StringVar(&f.domain, "domain", "lan", "`DOMAIN` of the machines' names")
+	fl.StringArrayVar(&f.taps, "tap", nil, "`NAME` of a TAP device; it is made if it is not there and that is allowed (may repeat)")
+	fl.StringArrayVar(&f.sockets, "socket", nil, "`PATH` of a Unix socket that machines connect to, on which frames go as QEMU has them (may repeat)")
+	fl.StringArrayVar(&f.dgrams, "dgram", nil, "`PATH` of a Unix socket to which machines send each frame as a datagram (may repeat)")
+	fl.StringArrayVar(&f.forwards, "forward", nil, "`PROTO:LOCAL=HOST:PORT` leads from this system's address LOCAL to a machine by name or address:\ntcp:127.0.0.1:8022=shed:22 (may repeat)")
+	fl.IntVar(&f.mtu, "mtu", 1500, "`N` bytes of the largest IP packet")
+	fl.DurationVar(&f.lease, "lease", time.Hour, "`TIME` for which an address is given")
+	fl.BoolVar(&f.loopback, "loopback", false, "offer this system's loopback at the gateway's address")
+	fl.StringVar(&f.capture, "capture", "", "write the frames of all ports to `FILE`, in the pcapng format of Wireshark")
+	fl.StringVar(&f.state, "state", "", "`DIR` in which leases are kept\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline; below it lan/NAME)")
+	return cmd
+}
+
+// config reads what the gateway is to be.
+func (f *lanFlags) config() (lan.GatewayConfig, error) {
+	c := lan.GatewayConfig{Domain: f.domain, Loopback: f.loopback, LeaseTime: f.lease}
+	for _, s := range []struct{ flag, text, example string }{
+		{"--subnet", f.subnet, "10.77.0.0/24"}, {"--subnet6", f.subnet6, "fd00:77::/64"},
+	} {
+		if s.text == "" && s.flag == "--subnet6" {
+			continue
+		}
+		p, err := netip.ParsePrefix(s.text)
+		six := s.flag == "--subnet6"
+		if err != nil || p.Addr().Is4() == six || six && p.Bits() != 64 {
+			return c, &hinted{fmt.Errorf("%s %s: not such a network", s.flag, s.text), "such as " + s.flag + " " + s.example}
+		}
+		if p == p.Masked() {
+			p = netip.PrefixFrom(p.Addr().Next(), p.Bits())
+		}
+		c.Addresses = append(c.Addresses, p)
+	}
+	if f.name == "" || f.name != filepath.Base(f.name) || strings.HasPrefix(f.name, ".") {
+		return c, fmt.Errorf("--name %s: not the name of a folder", f.name)
+	}
+	if f.mtu < link.MinMTU || f.mtu > link.MaxMTU {
+		return c, fmt.Errorf("--mtu %d: not from %d to %d", f.mtu, link.MinMTU, link.MaxMTU)
+	}
+	dir, err := stateDir(f.state, filepath.Join("lan", f.name))
+	c.State = dir
+	return c, err
+}
+
+// parseForward reads PROTO:LOCAL=HOST:PORT.
+func parseForward(s string) (lan.Forward, error) {
+	from, to, ok := strings.Cut(s, "=")
+	proto, local, ok2 := strings.Cut(from, ":")
+	_, _, err := net.SplitHostPort(to)
+	_, _, err2 := net.SplitHostPort(local)
+	if !ok || !ok2 || err != nil || err2 != nil || proto != "tcp" && proto != "udp" {
+		return lan.Forward{}, &hinted{fmt.Errorf("--forward %s: not PROTO:LOCAL=HOST:PORT", s), "such as --forward tcp:127.0.0.1:8022=shed:22"}
+	}
+	return lan.Forward{Proto: proto, Local: local, To: to}, nil
+}
+
+// lanUp is the LAN until a signal comes.
+func (a *app) lanUp(f *lanFlags) error {
+	cfg, err := f.config()
+	if err != nil {
+		return err
+	}
+	var forwards []lan.Forward
+	for _, s := range f.forwards {
+		w, err := parseForward(s)
+		if err != nil {
+			return err
+		}
+		forwards = append(forwards, w)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second signal ends the program at once
+	n := &network{app: a, f: f, hosts: map[netip.Addr]string{}}
+	err = n.open(cfg, forwards)
+	if err == nil {
+		<-ctx.Done()
+	}
+	return errors.Join(err, n.close())
+}
+
+// A network is `landline lan up`.
+type network struct {
+	app     *app
+	f       *lanFlags
+	lan     *lan.Switch
+	gateway *lan.Gateway
+	ending  []func() error // the listeners
+	busy    sync.WaitGroup
+
+	file    *os.File // of the capture, or nil
+	capture *link.PcapNG
+
+	mu    sync.Mutex
+	hosts map[netip.Addr]string // those that were told of
+}
+
+// open makes everything, the sockets first: who waits for the LAN waits for them.
+func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) error {
+	if err := n.openCapture(); err != nil {
+		return err
+	}
+	cfg.Logger, cfg.Events = n.app.logger(), n.event
+	n.lan = lan.NewSwitch(lan.Config{MTU: n.f.mtu, Logger: cfg.Logger})
+	port, err := n.lan.NewPort(lan.PortConfig{Name: "gateway"})
+	if err != nil {
+		return err
+	}
+	if n.gateway, err = lan.NewGateway(n.watch(port), cfg); err != nil {
+		return err
+	}
+	if err := n.openPorts(); err != nil {
+		return err
+	}
+	for _, w := range forwards {
+		at, err := n.gateway.Forward(w)
+		if err != nil {
+			return fmt.Errorf("--forward %s:%s: %w", w.Proto, w.Local, bare(err))
+		}
+		n.announce(map[string]string{"state": "forward", "proto": w.Proto, "local": at.String(), "to": w.To},
+			"forward of "+w.Proto+" "+at.String()+" to "+w.To)
+	}
+	for _, p := range n.gateway.Addresses() {
+		n.announce(map[string]string{"state": "up", "address": p.String()}, "gateway "+p.String()+" is up")
+	}
+	return nil
+}
+
+func (n *network) openCapture() (err error) {
+	if n.f.capture == "" {
+		return nil
+	}
+	if n.file, err = os.Create(n.f.capture); err != nil {
+		return fmt.Errorf("--capture %s: %w", n.f.capture, bare(err))
+	}
+	n.capture = link.NewPcapNG(n.file, link.PcapConfig{})
+	return nil
+}
+
+// watch has the frames of a device captured, if that was asked for.
+func (n *network) watch(dev link.Device) link.Device {
+	if n.capture == nil {
+		return dev
+	}
+	return link.Capture(dev, n.capture)
+}
+
+// openPorts opens what machines come by.
+func (n *network) openPorts() error {
+	for _, name := range n.f.taps {
+		dev, err := link.OpenTAP(link.TAPConfig{Name: name})
+		if err != nil {
+			return &hinted{fmt.Errorf("--tap %s: %w", name, bare(err)), hintTAP(name, err)}
+		}
+		n.plug(dev)
+	}
+	for _, path := range n.f.sockets {
+		ln, err := listenUnix("--socket", path)
+		if err != nil {
+			return err
+		}
+		n.ending = append(n.ending, ln.Close)
+		n.busy.Go(func() { n.accept(ln, filepath.Base(path)) })
+	}
+	for _, path := range n.f.dgrams {
+		if err := n.openDatagrams(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (n *network) openDatagrams(path string) error {
+	c, err := listenDatagrams("--dgram", path)
+	if err != nil {
+		return err
+	}
+	l, err := link.ListenDatagram(c, link.Info{MTU: n.f.mtu}, func(d *link.Datagram) { n.plug(d) })
+	if err != nil {
+		c.Close()
+		return fmt.Errorf("--dgram %s: %w", path, bare(err))
+	}
+	n.ending = append(n.ending, l.Close, func() error { return remove(path) })
+	return nil
+}
+
+// remove removes a socket, if it is still there.
+func remove(path string) error {
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return err
+	}
+	return nil
+}
+
+// accept takes machines until the listener is closed.
+func (n *network) accept(ln net.Listener, name string) {
+	for k := 1; ; k++ {
+		c, err := ln.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return
+		}
+		if err != nil {
+			n.app.say("%s: %v", ln.Addr(), bare(err))
+			return
+		}
+		n.plug(link.NewStream(c, link.Info{Name: name + "-" + strconv.Itoa(k), MTU: n.f.mtu}))
+	}
+}
+
+// plug puts a machine at the switch.
+func (n *network) plug(dev link.Device) {
+	if _, err := n.lan.Plug(n.watch(dev), lan.PortConfig{}); err != nil {
+		dev.Close() // the LAN is going down
+	}
+}
+
+// event tells of machines that have an address, or no longer.
+func (n *network) event(e lan.Event) {
+	if e.Kind != lan.KindLease || !e.Dst.Addr().IsValid() {
+		return
+	}
+	addr, who := e.Dst.Addr(), e.MAC.String()
+	if e.Name != "" {
+		who = e.Name + " (" + who + ")"
+	}
+	n.mu.Lock()
+	known := n.hosts[addr]
+	switch e.Verdict {
+	case lan.Allowed:
+		n.hosts[addr] = who
+	case lan.Ended:
+		delete(n.hosts, addr)
+	}
+	n.mu.Unlock()
+	about := map[string]string{"address": addr.String(), "mac": e.MAC.String(), "name": e.Name}
+	switch {
+	case e.Verdict == lan.Allowed && known != who:
+		about["state"] = "lease"
+		n.announce(about, addr.String()+" is "+who)
+	case e.Verdict == lan.Ended && known != "":
+		about["state"] = "gone"
+		n.announce(about, addr.String()+" is nobody's any more")
+	}
+}
+
+// announce prints what scripts wait for, --quiet or not.
+func (n *network) announce(object map[string]string, line string) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.app.json {
+		printJSON(&n.app.out, object)
+		return
+	}
+	tell(line)
+}
+
+// close ends the LAN, and its capture.
+func (n *network) close() error {
+	var errs []error
+	for _, end := range n.ending {
+		errs = append(errs, end())
+	}
+	n.busy.Wait()
+	if n.gateway != nil {
+		errs = append(errs, n.gateway.Close())
+	}
+	if n.lan != nil {
+		errs = append(errs, n.lan.Close())
+	}
+	if n.file != nil {
+		if err := errors.Join(n.capture.Close(), n.file.Close()); err != nil {
+			errs = append(errs, fmt.Errorf("--capture %s: %w", n.file.Name(), bare(err)))
+		}
+	}
+	return errors.Join(errs...)
+}

@@ -1,0 +1,33 @@
+//go:build unix
+
+package main
+
+import (
+	"io"
+	"net"
+	"os"
+	"regexp"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+// cmdThrough says something through a forward that a LAN has told of, and hears the answer out.
+func cmdThrough(ts *testscript.TestScript, _ bool, args []string) {
+	p := procOf(ts, args[1])
+	p.await(ts, "forward of ", 1)
+	found := regexp.MustCompile(`forward of (\w+) (\S+) to`).FindStringSubmatch(p.err.String())
+	if found == nil {
+		ts.Fatalf("no forward in %q", p.err.String())
+	}
+	c, err := net.Dial(found[1], found[2])
+	ts.Check(err)
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(patience))
+	_, err = io.WriteString(c, args[2])
+	ts.Check(err)
+	ts.Check(c.(*net.TCPConn).CloseWrite())
+	answer, err := io.ReadAll(c)
+	ts.Check(err)
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]), answer, 0o600))
+}
