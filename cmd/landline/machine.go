@@ -51,13 +51,15 @@ others until the client has sent all. A service has 128 clients at once and rese
 whose connection stands still for 5 minutes. On UDP, datagrams from the ports of such services are
 not answered, for two that answer each other never end.
 
-A line tells of each address once it is up and the services answer there. Without --addr and
---dhcp the machine has the IPv6 addresses that it finds by itself.`,
-		Example: `  # as root; USER is who runs landline
-  ip tuntap add tap0 mode tap user USER && ip addr add 10.0.0.1/24 dev tap0 && ip link set tap0 up
+An address that was asked for is first looked for on the network, and it is an error if another
+machine has it. A line tells of each address once it is up and the services answer there. Without
+--addr and --dhcp the machine has the IPv6 addresses that it finds by itself.`,
+		Example: `  # as root, or with sudo before each ip; $USER is who runs landline
+  ip tuntap add tap0 mode tap user $USER && ip addr add 10.0.0.1/24 dev tap0
+  ip addr add fd00::1/64 dev tap0 nodad && ip link set tap0 up
   landline host --tap tap0 --addr 10.0.0.2/24 --addr fd00::2/64 upper:700
   ping 10.0.0.2
-  nc 10.0.0.2 700
+  echo hello | nc -N 10.0.0.2 700
   echo hello | nc -u -w1 10.0.0.2 700
   landline host --socket lan.sock --dhcp --hostname shed echo:7 discard:9`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.host(&f, args) },
@@ -102,7 +104,7 @@ func (a *app) host(f *machineFlags, args []string) error {
 
 // config reads the addresses.
 func (f *machineFlags) config() (landline.Config, error) {
-	cfg := landline.Config{DHCP: f.dhcp, Hostname: f.hostname}
+	cfg := landline.Config{DHCP: f.dhcp, Hostname: f.hostname, Probes: 1}
 	for _, s := range f.addrs {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
@@ -187,20 +189,14 @@ func hintTAP(name string, err error) string {
 	return ""
 }
 
-// A watchedDevice tells when it goes away.
+// A watchedDevice tells when it goes away. The host hears nothing of it: all that it could do is to say so too.
 type watchedDevice struct {
 	link.Device
 	down chan<- error
 }
 
 func (d *watchedDevice) Attach(h link.Handler) {
-	down := h.Down
-	h.Down = func(err error) {
-		d.down <- err // there is room, for it comes once
-		if down != nil {
-			down(err)
-		}
-	}
+	h.Down = func(err error) { d.down <- err } // there is room, for it comes once
 	d.Device.Attach(h)
 }
 
@@ -220,7 +216,9 @@ func (m *machine) serve(ctx context.Context, services []service) error {
 	told := map[netip.Prefix]bool{}
 	for {
 		changed := m.host.Changed()
-		m.tell(told)
+		if err := m.tell(told); err != nil {
+			return err
+		}
 		select {
 		case <-changed:
 		case <-late:
@@ -253,10 +251,15 @@ func (m *machine) leased() bool {
 	return slices.ContainsFunc(m.host.Addresses(), func(a landline.Address) bool { return a.Origin == "dhcp" })
 }
 
-// tell tells of addresses that came up or went since the last time.
-func (m *machine) tell(told map[netip.Prefix]bool) {
+// tell tells of addresses that came up or went since the last time: told has whether each is up now that ever
+// was. The error is about one that was asked for and is another machine's from the beginning.
+func (m *machine) tell(told map[netip.Prefix]bool) error {
 	up := map[netip.Prefix]bool{}
 	for _, a := range m.host.Addresses() {
+		if _, was := told[a.Prefix]; !was && a.State == "duplicated" && a.Origin == "static" {
+			err := fmt.Errorf("--addr %s: another machine on the network has this address", a.Prefix)
+			return &hinted{err, "the system of a TAP is one too; ip addr shows what it has"}
+		}
 		usable := a.State == "preferred" || a.State == "deprecated"
 		if usable && !a.Prefix.Addr().IsLoopback() {
 			up[a.Prefix] = true
@@ -266,15 +269,16 @@ func (m *machine) tell(told map[netip.Prefix]bool) {
 			m.app.announceAddress("up", a)
 		}
 	}
-	for p := range told {
-		if !up[p] {
-			delete(told, p)
+	for p, is := range told {
+		if is && !up[p] {
+			told[p] = false
 			m.app.announceAddress("gone", landline.Address{Prefix: p})
 		}
 	}
+	return nil
 }
 
-// announceAddress prints what scripts wait for, --quiet or not.
+// announceAddress prints what people, or with --json programs, wait for.
 func (a *app) announceAddress(state string, addr landline.Address) {
 	if a.json {
 		printJSON(&a.out, map[string]string{"state": state, "address": addr.Prefix.String(), "origin": addr.Origin})
@@ -284,7 +288,7 @@ func (a *app) announceAddress(state string, addr landline.Address) {
 	if addr.Origin != "" {
 		line += " (" + addr.Origin + ")"
 	}
-	tell(line)
+	a.say("%s", line)
 }
 
 // close ends the machine, and its capture.

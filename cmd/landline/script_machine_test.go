@@ -175,6 +175,23 @@ func TestNoLeaseIsTold(t *testing.T) {
 	}
 }
 
+// --quiet leaves errors alone.
+func TestQuietMachineSaysNothing(t *testing.T) {
+	for _, quiet := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			near, _ := link.NewCable(link.CableConfig{})
+			m := machine{app: &app{quiet: quiet}, host: newMachine(t, near, "10.0.0.2/24")}
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+			defer cancel()
+			got := stderrOf(t, func() { m.serve(ctx, []service{{"echo", 7}}) })
+			m.close()
+			if lines := strings.Count(got, "\n"); (lines == 0) != quiet {
+				t.Errorf("quiet is %v, and told %q", quiet, got)
+			}
+		})
+	}
+}
+
 // stderrOf returns what f prints to standard error.
 func stderrOf(t *testing.T, f func()) string {
 	t.Helper()

@@ -102,13 +102,22 @@ func (m *machine) start(services []service) error {
 			return fmt.Errorf("%s:%d: %w", s.name, s.port, bare(err))
 		}
 		m.guard = append(m.guard, s.port)
-		m.app.say("%s answers on port %d, TCP and UDP", s.name, s.port)
+		m.app.announceService(s)
 		begin = append(begin, func() { m.answer(c, answererOf(s.name)) }, func() { m.accept(l, s.name) })
 	}
 	for _, f := range begin {
 		m.busy.Go(f)
 	}
 	return nil
+}
+
+// announceService tells where a service answers.
+func (a *app) announceService(s service) {
+	if a.json {
+		printJSON(&a.out, map[string]any{"service": s.name, "port": s.port})
+		return
+	}
+	a.say("%s answers on port %d, TCP and UDP", s.name, s.port)
 }
 
 // answer answers until the socket is closed, from the address that was asked.
