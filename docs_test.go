@@ -36,6 +36,24 @@ func TestDocumentsNameTestsThatExist(t *testing.T) {
 	}
 }
 
+// The program in the README is one that runs.
+func TestReadmeShowsAnExample(t *testing.T) {
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples, err := os.ReadFile("example_test.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(readme), "```go\n")
+	shown, _, found := strings.Cut(rest, "```")
+	indented := "\t" + strings.ReplaceAll(strings.TrimSuffix(shown, "\n"), "\n", "\n\t") + "\n"
+	if !found || !strings.Contains(string(examples), indented) {
+		t.Errorf("no example has\n%s", shown)
+	}
+}
+
 var proof = regexp.MustCompile("`((?:Test|Fuzz|Example)[A-Za-z0-9_]+|[a-z0-9-]+\\.pkt)`")
 
 func proofs(text string) (names []string) {

@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"testing/fstest"
 
 	"landline"
 	"landline/link"
@@ -35,6 +36,29 @@ func Example() {
 	}
 	fmt.Printf("%d bytes from %s, ttl %d\n", r.Size, r.From, r.TTL)
 	// Output: 1000 bytes from 10.0.0.2, ttl 64
+}
+
+// What the README begins with: it reads so that errors are left out.
+func Example_readme() {
+	ctx := context.Background()
+	files := fstest.MapFS{"notes": {Data: []byte("milk, bread")}}
+
+	left, right := link.NewCable(link.CableConfig{})
+	desk, _ := landline.NewHost(left, landline.Config{Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.1/24")}})
+	shed, _ := landline.NewHost(right, landline.Config{Addresses: []netip.Prefix{netip.MustParsePrefix("10.0.0.2/24")}})
+	l, _ := shed.Listen(ctx, "tcp", ":80")
+	go http.Serve(l, http.FileServerFS(files))
+	client := http.Client{Transport: &http.Transport{DialContext: desk.DialContext}}
+
+	defer desk.Close()
+	defer shed.Close()
+	r, err := client.Get("http://10.0.0.2/notes")
+	if err != nil {
+		log.Fatal(err)
+	}
+	text, err := io.ReadAll(r.Body)
+	fmt.Println(r.Status, string(text), err)
+	// Output: 200 OK milk, bread <nil>
 }
 
 // A web server and its client, on two hosts on a cable: net/http takes what a Host has as it takes what package net
