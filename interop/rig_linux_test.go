@@ -118,8 +118,8 @@ func (r *rig) both() *landline.Host {
 func (r *rig) checkCapture() {
 	r.Helper()
 	// An ICMP error quotes a packet as it was when its checksum was still open.
-	bad := "_ws.malformed or ip.checksum.status == 0 or tcp.checksum.status == 0 or icmp.checksum.status == 0 " +
-		"or icmpv6.checksum.status == 0 or igmp.checksum.status == 0 or (udp.checksum.status == 0 and not icmp and not icmpv6)"
+	bad := "_ws.malformed or ip.checksum.status == 0 or icmp.checksum.status == 0 " +
+		"or icmpv6.checksum.status == 0 or igmp.checksum.status == 0 or ((udp.checksum.status == 0 or tcp.checksum.status == 0) and not icmp and not icmpv6)"
 	args := []string{"-r", r.file, "-n", "-Y", bad}
 	for _, p := range []string{"ip", "tcp", "udp"} {
 		args = append(args, "-o", p+".check_checksum:TRUE")
