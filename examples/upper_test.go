@@ -86,6 +86,18 @@ func TestUpperClientNoticesAServerThatLeaves(t *testing.T) {
 	}
 }
 
+// Who mistypes is told what to type.
+func TestUpperExplainsWhatItLacks(t *testing.T) {
+	for _, c := range []struct{ tap, addr, want string }{
+		{"tap-none", "10.0.0.2", "-addr 10.0.0.2: not an address with the length of its network's prefix, such as 10.0.0.2/24"},
+		{"tap-none", "10.0.0.2/24", "-tap tap-none: there is no such device (as root: ip tuntap add tap-none mode tap user $USER)"},
+	} {
+		if _, err := upper.Open(c.tap, c.addr); err == nil || err.Error() != c.want {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 // buildUpper builds both programs.
 func buildUpper(t *testing.T) (server, client string) {
 	t.Helper()

@@ -24,6 +24,10 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	log.Print("listening on ", l.Addr())
+	whose := ""
+	if *tap != "" {
+		whose = " of the machine " + *addr
+	}
+	log.Print("listening on ", l.Addr(), whose)
 	log.Fatal(upper.Serve(l))
 }

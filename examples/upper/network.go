@@ -2,6 +2,7 @@ package upper
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/netip"
 
@@ -31,7 +32,13 @@ func Open(tap, addr string) (Network, error) {
 	}
 	prefix, err := netip.ParsePrefix(addr)
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("-addr %s: not an address with the length of its network's prefix, such as 10.0.0.2/24", addr)
+	}
+	switch i, err := net.InterfaceByName(tap); {
+	case err != nil:
+		return nil, fmt.Errorf("-tap %s: there is no such device (as root: ip tuntap add %[1]s mode tap user $USER)", tap)
+	case i.Flags&net.FlagUp == 0:
+		return nil, fmt.Errorf("-tap %s: the device is down (as root: ip link set %[1]s up)", tap)
 	}
 	dev, err := link.OpenTAP(link.TAPConfig{Name: tap})
 	if err != nil {
