@@ -12,9 +12,12 @@ func (r *runner) code(src string) error {
 	for _, s := range statements(src) {
 		e := &evaluator{src: s, names: r.lookup}
 		if err := r.statement(e); err != nil {
-			if _, unknown := err.(notUnderstood); unknown {
+			switch err.(type) {
+			case notUnderstood:
 				r.ignore(r.event.Line, strings.TrimSpace(s))
 				continue
+			case noField:
+				return r.fail("%s", err)
 			}
 			return err
 		}
@@ -107,7 +110,10 @@ func (r *runner) assign(e *evaluator, name string) error {
 		return notUnderstood{}
 	}
 	n, err := e.expr()
-	if err != nil || !e.atEnd() {
+	if err != nil {
+		return err
+	}
+	if !e.atEnd() {
 		return notUnderstood{}
 	}
 	switch op {
@@ -124,6 +130,12 @@ func (r *runner) assign(e *evaluator, name string) error {
 type notUnderstood struct{}
 
 func (notUnderstood) Error() string { return "not understood" }
+
+// noField is the error about a field that TCP_INFO does not have: a name that was mistyped, and what says so much
+// must not be taken for an assertion that holds.
+type noField string
+
+func (f noField) Error() string { return "expected a field of tcp_info, got " + string(f) }
 
 // An evaluator computes expressions of integers, in which 0 is false.
 type evaluator struct {
@@ -340,6 +352,9 @@ func (e *evaluator) atom() (int64, error) {
 		return n, nil
 	}
 	n, ok := e.names(word)
+	if field, of := strings.CutPrefix(word, "tcpi_"); of && !ok && !infoFields[field] {
+		return 0, noField(word)
+	}
 	if !ok {
 		return 0, notUnderstood{}
 	}

@@ -56,7 +56,7 @@ func (r *runner) expect(want *Packet, from, to time.Duration) error {
 		return err
 	}
 	if c == nil {
-		return r.fail("expected %s at %s, got nothing until %s", want, r.event.When, seconds(r.elapsed()))
+		return r.fail("expected %s at %s, got nothing until %s", want, r.due(from, to), seconds(r.elapsed()))
 	}
 	got := l.packet(f)
 	if want.TCP != nil && got.TCP != nil {
@@ -81,11 +81,18 @@ func (r *runner) checkTime(at, from, to time.Duration, want *Packet) error {
 	if r.event.When.Any || from-tolerance <= at && at <= to+tolerance {
 		return nil
 	}
-	when := seconds(from)
-	if from != to {
-		when += "~" + seconds(to)
+	return r.fail("expected %s at %s, got it at %s", want, r.due(from, to), seconds(at))
+}
+
+// due says when an event is due, since the script began.
+func (r *runner) due(from, to time.Duration) string {
+	switch {
+	case r.event.When.Any:
+		return "any time"
+	case from != to:
+		return seconds(from) + "~" + seconds(to)
 	}
-	return r.fail("expected %s at %s, got it at %s", want, when, seconds(at))
+	return seconds(from)
 }
 
 // segment brings the numbers of a segment together with those of the script, and makes one of several that the

@@ -16,6 +16,22 @@ var infoConstants = map[string]int64{
 	"TCP_INFINITE_SSTHRESH": infiniteThreshold,
 }
 
+// infoFields are the fields of TCP_INFO that Linux has. Code with those that are not known here is ignored.
+var infoFields = func() map[string]bool {
+	all := map[string]bool{}
+	for _, field := range strings.Fields(`
+		state ca_state retransmits probes backoff options snd_wscale rcv_wscale delivery_rate_app_limited fastopen_client_fail
+		rto ato snd_mss rcv_mss unacked sacked lost retrans fackets last_data_sent last_ack_sent last_data_recv last_ack_recv
+		pmtu rcv_ssthresh rtt rttvar snd_ssthresh snd_cwnd advmss reordering rcv_rtt rcv_space total_retrans
+		pacing_rate max_pacing_rate bytes_acked bytes_received segs_out segs_in notsent_bytes min_rtt data_segs_in data_segs_out
+		delivery_rate busy_time rwnd_limited sndbuf_limited delivered delivered_ce bytes_sent bytes_retrans dsack_dups reord_seen
+		rcv_ooopack snd_wnd rcv_wnd rehash total_rto total_rto_recoveries total_rto_time received_ce delivered_e1_bytes
+		delivered_e0_bytes delivered_ce_bytes received_e1_bytes received_e0_bytes received_ce_bytes accecn_fail_mode accecn_opt_seen`) {
+		all[field] = true
+	}
+	return all
+}()
+
 const infiniteThreshold = 0x7fffffff
 
 // infoStates are the numbers that Linux has for states, and the names that scripts have for them.

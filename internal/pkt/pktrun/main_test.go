@@ -22,6 +22,7 @@ func TestCommandTellsHowEachScriptWent(t *testing.T) {
 		"good.pkt": "`a`\n0 socket(..., SOCK_STREAM, 6) = 3\n+3600 close(3) = 0\n",
 		"bad.pkt":  "0 socket(..., SOCK_STREAM, 6) = 3\n+0 close(4) = 0\n",
 		"none.pkt": "0 < ?",
+		"some.pkt": "0 socket(..., SOCK_STREAM, 6) = 3\n+0 %{ assert tcpi_busy_time == 3; x = f() }%\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(src), 0o600); err != nil {
 			t.Fatal(err)
@@ -35,6 +36,7 @@ func TestCommandTellsHowEachScriptWent(t *testing.T) {
 	}{
 		{"good.pkt", 0, "ok good.pkt\n", "good.pkt:1: ignored: a\n"},
 		{"-q good.pkt bad.pkt", 1, "ok good.pkt\nFAIL bad.pkt:2: expected close to return 0, got -1 EBADF\n", ""},
+		{"-q some.pkt good.pkt", 0, "ok some.pkt (1 ignored)\nok good.pkt\n", ""},
 		{"none.pkt", 1, "FAIL none.pkt:1: expected the flags of a segment, got \"?\"\n", ""},
 		{"missing.pkt", 1, "FAIL open missing.pkt: ", ""},
 		{"-profile vms good.pkt", 2, "", "pktrun: no profile is called \"vms\"\n"},
