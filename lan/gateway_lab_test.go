@@ -106,6 +106,18 @@ func (s *site) guest(name string, seed uint64) *landline.Host {
 	return h
 }
 
+// narrow puts a machine at the switch whose network is smaller than the LAN.
+func (s *site) narrow() *landline.Host {
+	s.t.Helper()
+	port, err := s.lan.NewPort(lan.PortConfig{})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return s.host(port, landline.Config{
+		Addresses: addrs("10.77.0.6/29"), Gateways: []netip.Addr{netip.MustParseAddr("10.77.0.1")}, NoIPv6: true, Probes: -1, Seed: 7,
+	})
+}
+
 // told returns the events of a kind so far.
 func (s *site) told(k lan.Kind) (events []lan.Event) {
 	synctest.Wait()
@@ -146,6 +158,9 @@ func (s *site) serveWorld(answer func(name string, t dns.Type) (dns.RCode, []dns
 				return
 			}
 			a := reply(b[:n])
+			forged := append(dns.Message(nil), dns.Truncate(a)...)
+			forged.SetID(a.ID() + 1) // somebody guesses
+			c.WriteToUDPAddrPort(forged, from)
 			if len(a) > 1232 {
 				a = dns.Truncate(a)
 			}

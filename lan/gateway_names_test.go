@@ -118,6 +118,8 @@ func TestOtherNamesAreAskedOfTheWorld(t *testing.T) {
 				return dns.Success, nil
 			case name == "many.example.":
 				return dns.Success, make([]dns.Record, 200)
+			case name == "some.example.":
+				return dns.Success, make([]dns.Record, 50)
 			case name == "broken.example.":
 				return dns.ServFail, nil
 			}
@@ -140,6 +142,23 @@ func TestOtherNamesAreAskedOfTheWorld(t *testing.T) {
 		}
 		check("udp", "many.example", dns.TypeA, dns.Success, 0, true)
 		check("tcp", "many.example", dns.TypeA, dns.Success, 200, false)
+
+		// Who does not say how much it takes gets 512 bytes at most.
+		check("udp", "some.example", dns.TypeA, dns.Success, 50, false)
+		c, err := guest.DialContext(t.Context(), "udp", "10.77.0.1:53")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		name, _ := dns.ParseName("some.example")
+		q := dns.AppendQuery(nil, 7, name, dns.TypeA)
+		q[11] = 0
+		c.Write(q[:len(q)-11])
+		b := make([]byte, 2000)
+		n, err := c.Read(b)
+		if err != nil || n > 512 || !dns.Message(b[:n]).Truncated() {
+			t.Errorf("%d bytes, %v", n, err)
+		}
 
 		s.resolvers("192.0.2.99", worldAddr) // the first is not there
 		check("udp", "one.example", dns.TypeA, dns.Success, 1, false)

@@ -96,17 +96,27 @@ func TestGatewayAnswersOnceTheFarSideHas(t *testing.T) {
 }
 
 func TestGatewayTellsErrorsOfConnectionsApart(t *testing.T) {
-	for to, want := range map[string]syscall.Errno{
-		"192.0.2.7:81":   syscall.ECONNREFUSED, // nobody listens
-		"192.0.2.99:80":  syscall.EHOSTUNREACH, // there is no such machine
-		"10.77.0.1:80":   syscall.ECONNREFUSED, // the loopback is not offered
-		"10.77.0.200:80": syscall.EHOSTUNREACH,
+	for to, c := range map[string]struct {
+		want syscall.Errno
+		why  error // that is told to who watches
+	}{
+		"192.0.2.7:81":   {syscall.ECONNREFUSED, syscall.ECONNREFUSED}, // nobody listens
+		"192.0.2.99:80":  {syscall.EHOSTUNREACH, syscall.EHOSTUNREACH}, // there is no such machine
+		"10.77.0.1:80":   {syscall.ECONNREFUSED, lan.ErrOwnAddress},
+		"10.77.0.200:80": {syscall.EHOSTUNREACH, lan.ErrSameLAN},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			s := newSite(t, lan.GatewayConfig{})
 			guest := s.guest("shed", 1)
-			if _, err := guest.DialContext(t.Context(), "tcp", to); !errors.Is(err, want) {
-				t.Errorf("%s: %v, want %v", to, err, want)
+			if to == "10.77.0.200:80" { // a machine that takes its neighbors for far away
+				guest = s.narrow()
+			}
+			if _, err := guest.DialContext(t.Context(), "tcp", to); !errors.Is(err, c.want) {
+				t.Errorf("%s: %v, want %v", to, err, c.want)
+			}
+			e := s.told(lan.KindTCP)
+			if len(e) == 0 || !errors.Is(e[len(e)-1].Err, c.why) {
+				t.Errorf("%s: %+v, want %v", to, e, c.why)
 			}
 		})
 	}
@@ -218,6 +228,31 @@ func TestGatewayCarriesDatagrams(t *testing.T) {
 		nobody.Write([]byte("hello"))
 		if _, err := nobody.Read(b); !errors.Is(err, syscall.ECONNREFUSED) {
 			t.Errorf("nobody is there, and %v", err)
+		}
+	})
+}
+
+// Who only sends keeps its flow too.
+func TestFlowsLastWhileTheyAreUsed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, lan.GatewayConfig{})
+		guest := s.guest("shed", 1)
+		far, err := s.world.ListenUDP("udp", &net.UDPAddr{Port: 80})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer far.Close()
+		c, err := guest.DialContext(t.Context(), "udp", worldAddr+":80")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		for range 5 {
+			c.Write([]byte("hello"))
+			time.Sleep(50 * time.Second)
+		}
+		if e := s.told(lan.KindUDP); len(e) != 1 {
+			t.Errorf("%+v", e)
 		}
 	})
 }
