@@ -2,6 +2,7 @@ package lan
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 )
@@ -9,6 +10,7 @@ import (
 // A leaseFile keeps the records of leases. Its zero value keeps nothing.
 type leaseFile struct {
 	path     string
+	lock     *os.File // is locked while the gateway lives, as the file itself is replaced
 	file     *os.File
 	size     int // in bytes
 	snapshot int // what size was after replace
@@ -19,26 +21,45 @@ const longFile = 1 << 20
 
 func (f *leaseFile) isLong() bool { return f.file != nil && f.size > 2*f.snapshot+longFile }
 
-// replace makes records all that the file holds, in one step.
-func (f *leaseFile) replace(path string, records []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+// ErrStateInUse says that another gateway keeps its leases in the same folder.
+var ErrStateInUse = errors.New("another gateway keeps its leases there")
+
+// open makes the folder, and takes it for this gateway alone.
+func (f *leaseFile) open(folder string) error {
+	if err := os.MkdirAll(folder, 0o700); err != nil {
 		return err
 	}
-	next, err := os.OpenFile(path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
+	lock, err := os.OpenFile(filepath.Join(folder, "lock"), os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return err
+	}
+	if err := lockFile(lock); err != nil {
+		lock.Close()
+		return fmt.Errorf("%s: %w", folder, ErrStateInUse)
+	}
+	f.lock, f.path = lock, filepath.Join(folder, "leases")
+	return nil
+}
+
+// replace makes records all that the file holds, in one step.
+func (f *leaseFile) replace(records []byte) error {
+	next, err := os.OpenFile(f.path+".new", os.O_WRONLY|os.O_CREATE|os.O_TRUNC, 0o600)
 	if err != nil {
 		return err
 	}
 	_, err = next.Write(records)
 	err = errors.Join(err, next.Sync())
 	if err == nil {
-		err = os.Rename(next.Name(), path)
+		err = os.Rename(next.Name(), f.path)
 	}
 	if err != nil {
 		return errors.Join(err, next.Close())
 	}
-	f.close()
-	f.path, f.file, f.size, f.snapshot = path, next, len(records), len(records)
-	return syncFolder(filepath.Dir(path))
+	if f.file != nil {
+		f.file.Close()
+	}
+	f.file, f.size, f.snapshot = next, len(records), len(records)
+	return syncFolder(filepath.Dir(f.path))
 }
 
 // syncFolder makes the new name of a file safe. Where folders cannot be synced, the system does that.
@@ -62,8 +83,11 @@ func (f *leaseFile) append(record []byte) error {
 }
 
 func (f *leaseFile) close() error {
-	if f.file == nil {
-		return nil
+	var errs []error
+	for _, file := range []*os.File{f.file, f.lock} {
+		if file != nil {
+			errs = append(errs, file.Close())
+		}
 	}
-	return f.file.Close()
+	return errors.Join(errs...)
 }

@@ -5,7 +5,6 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"path/filepath"
 	"sync/atomic"
 	"time"
 
@@ -45,7 +44,8 @@ func newLeaser(g *Gateway) (*leaser, error) {
 		return nil, err
 	}
 	if g.cfg.State != "" {
-		if err := l.restore(filepath.Join(g.cfg.State, "leases")); err != nil {
+		if err := l.restore(g.cfg.State); err != nil {
+			l.file.close()
 			return nil, err
 		}
 	}
@@ -77,16 +77,19 @@ func allOf(p netip.Prefix) dhcp.Range {
 }
 
 // restore reads the leases that were kept.
-func (l *leaser) restore(path string) error {
-	records, err := os.ReadFile(path)
+func (l *leaser) restore(folder string) error {
+	if err := l.file.open(folder); err != nil {
+		return err
+	}
+	records, err := os.ReadFile(l.file.path)
 	if err != nil && !errors.Is(err, os.ErrNotExist) {
 		return err
 	}
 	now := time.Now()
 	if bad := l.server.Restore(now, records); bad > 0 {
-		l.g.log.Warn("leases that cannot be read, or are of another network, are forgotten", "file", path, "lines", bad)
+		l.g.log.Warn("leases that cannot be read, or are of another network, are forgotten", "file", l.file.path, "lines", bad)
 	}
-	return l.file.replace(path, l.server.Snapshot(now))
+	return l.file.replace(l.server.Snapshot(now))
 }
 
 // start begins to listen for clients.
@@ -159,7 +162,7 @@ func (l *leaser) record(now time.Time, record []byte) error {
 		return err
 	}
 	if l.file.isLong() {
-		return l.file.replace(l.file.path, l.server.Snapshot(now))
+		return l.file.replace(l.server.Snapshot(now))
 	}
 	return nil
 }

@@ -182,7 +182,11 @@ func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) error {
 	if err != nil {
 		return err
 	}
-	if n.gateway, err = lan.NewGateway(n.watch(port), cfg); err != nil {
+	n.gateway, err = lan.NewGateway(n.watch(port), cfg)
+	if errors.Is(err, lan.ErrStateInUse) {
+		return &hinted{err, "give this LAN a --name of its own"}
+	}
+	if err != nil {
 		return err
 	}
 	if err := n.openPorts(); err != nil {
