@@ -140,11 +140,15 @@ func (f *flow) open(out net.Conn) {
 
 // listen hands over what comes back, until the flow has been idle.
 func (f *flow) listen(out net.Conn) error {
-	b := f.g.nat.buffers.Get().(*[bufferSize]byte)
-	defer f.g.nat.buffers.Put(b)
+	hear := func(b []byte) {
+		if f.heard(out, b) == nil {
+			f.used.Store(true)
+			f.received.Add(uint64(len(b)))
+		}
+	}
 	for {
 		out.SetReadDeadline(time.Now().Add(f.idle))
-		n, err := out.Read(b[:])
+		err := f.g.readDatagram(out, hear)
 		switch {
 		case errors.Is(err, os.ErrDeadlineExceeded):
 			if !f.used.Swap(false) {
@@ -156,13 +160,19 @@ func (f *flow) listen(out net.Conn) error {
 			f.failed(int(f.mark.Load()), err)
 		case err != nil:
 			return err
-		default:
-			if err := f.heard(out, b[:n]); err == nil {
-				f.used.Store(true)
-				f.received.Add(uint64(n))
-			}
 		}
 	}
+}
+
+// readInto is readDatagram for connections of any kind.
+func (g *Gateway) readInto(c net.Conn, hear func([]byte)) error {
+	b := g.nat.buffers.Get().(*[bufferSize]byte)
+	defer g.nat.buffers.Put(b)
+	n, err := c.Read(b[:])
+	if err == nil {
+		hear(b[:n])
+	}
+	return err
 }
 
 // end says that the flow is over, and tells the machine if it never was.

@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"os"
 	"strings"
 	"sync"
 	"syscall"
@@ -253,5 +254,41 @@ func TestForwardsComeAndGo(t *testing.T) {
 		if _, err := g.Forward(f); err == nil {
 			t.Errorf("%+v", f)
 		}
+	}
+}
+
+func TestDatagramsAreReadByTheirDeadline(t *testing.T) {
+	g, _ := loopbackSite(t, lan.GatewayConfig{})
+	far, err := net.ListenPacket("udp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer far.Close()
+	c, err := net.Dial("udp", far.LocalAddr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	hear := func(b []byte) { t.Errorf("heard %q", b) }
+	c.SetReadDeadline(time.Now().Add(time.Millisecond))
+	if err := lan.ReadDatagram(g, c, hear); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("when it has passed: %v", err)
+	}
+	c.SetReadDeadline(time.Time{})
+	for _, text := range []string{"", "hello"} { // one of no bytes is one too
+		far.WriteTo([]byte(text), c.LocalAddr())
+		heard := 0
+		err := lan.ReadDatagram(g, c, func(b []byte) {
+			heard++
+			if string(b) != text {
+				t.Errorf("heard %q", b)
+			}
+		})
+		if heard != 1 || err != nil {
+			t.Errorf("%q: heard %d, %v", text, heard, err)
+		}
+	}
+	c.Close()
+	if err := lan.ReadDatagram(g, c, hear); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("when it is closed: %v", err)
 	}
 }
