@@ -16,26 +16,37 @@ type Type uint16
 // The types that are known here.
 const (
 	TypeA     Type = 1
+	TypeNS    Type = 2
 	TypeCNAME Type = 5
+	TypeSOA   Type = 6
 	TypePTR   Type = 12
+	TypeTXT   Type = 16
 	TypeAAAA  Type = 28
-	typeOPT   Type = 41
+	TypeSRV   Type = 33
+	TypeANY   Type = 255 // asks for all of them
+
+	typeOPT  Type = 41
+	typeTKEY Type = 249 // the first of those that are no records
 )
+
+var typeText = map[Type]string{
+	TypeA: "A", TypeNS: "NS", TypeCNAME: "CNAME", TypeSOA: "SOA", TypePTR: "PTR", TypeTXT: "TXT", TypeAAAA: "AAAA",
+	TypeSRV: "SRV", TypeANY: "ANY",
+}
 
 // String returns the type's name, or "TYPE" and its number (RFC 3597, Section 5).
 func (t Type) String() string {
-	switch t {
-	case TypeA:
-		return "A"
-	case TypeCNAME:
-		return "CNAME"
-	case TypePTR:
-		return "PTR"
-	case TypeAAAA:
-		return "AAAA"
+	if s := typeText[t]; s != "" {
+		return s
 	}
 	return "TYPE" + strconv.Itoa(int(t))
 }
+
+// isMeta reports whether t asks for something that is no record, such as a whole zone.
+func (t Type) isMeta() bool { return t == typeOPT || typeTKEY <= t && t < TypeANY }
+
+// matches reports whether a question for t is one for records of a type.
+func (t Type) matches(record Type) bool { return t == record || t == TypeANY }
 
 const classIN = 1
 
@@ -50,6 +61,8 @@ const (
 	NotImpl   RCode = 4
 	Refused   RCode = 5
 	FormError RCode = 1
+
+	badVersion RCode = 16 // of the extension, which has the upper bits of the code
 )
 
 // String returns the code in a few words: "no such name".
@@ -75,8 +88,10 @@ const (
 	headerLen = 12
 
 	flagResponse  = 1 << 15
+	flagAuthority = 1 << 10
 	flagTruncated = 1 << 9
-	flagRecursion = 1 << 8
+	flagRecursion = 1 << 8 // is wanted
+	flagRecurses  = 1 << 7 // can be had
 	maskOpcode    = 0xf << 11
 	maskRCode     = 0xf
 )

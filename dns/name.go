@@ -79,6 +79,54 @@ func writeEscaped(b *strings.Builder, c byte) {
 	}
 }
 
+// within reports whether n is domain or below it.
+func (n Name) within(domain Name) bool {
+	for len(n) > len(domain) {
+		n = n.parent()
+	}
+	return n == domain
+}
+
+// Under returns the label of a name that is right below a domain, and "" for others.
+func (n Name) Under(domain Name) string {
+	if n.parent() != domain || len(n) <= 1 {
+		return ""
+	}
+	return string(n[1 : 1+int(n[0])])
+}
+
+// parent returns n without its first label. The root is its own.
+func (n Name) parent() Name {
+	if len(n) <= 1 {
+		return n
+	}
+	return n[1+int(n[0]):]
+}
+
+// child returns n with a label before it, or n if that would be too long.
+func (n Name) child(label Name) Name {
+	if len(label)+len(n) > maxName {
+		return n
+	}
+	return label + n
+}
+
+// labels returns how many labels n has.
+func (n Name) labels() (count int) {
+	for ; len(n) > 1; n = n.parent() {
+		count++
+	}
+	return count
+}
+
+// ancestor returns the last labels of n, so many of them.
+func (n Name) ancestor(labels int) Name {
+	for range n.labels() - labels {
+		n = n.parent()
+	}
+	return n
+}
+
 const pointer = 0xc0 // the two bits that make a length a pointer (RFC 1035, Section 4.1.4)
 
 // skipName returns where in m the name ends that begins at at, or 0 if it has no end. What it

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
@@ -26,6 +27,7 @@ const (
 // A nameServer answers questions for names: those of the LAN's domain itself, and others by asking the
 // computer's name servers.
 type nameServer struct {
+	zone      *dns.Zone
 	sockets   []*landline.UDPConn
 	listeners []*landline.TCPListener
 	slots     chan struct{} // as many as there are lookups
@@ -44,6 +46,7 @@ func (s *nameServer) close() {
 // startNames begins to answer at all of the gateway's addresses.
 func (g *Gateway) startNames(ctx context.Context) error {
 	g.names.slots = make(chan struct{}, maxLookups)
+	g.names.zone = g.newZone()
 	for _, own := range g.cfg.Addresses {
 		at := netip.AddrPortFrom(own.Addr(), dns.Port)
 		c, err := g.host.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
@@ -73,17 +76,15 @@ func (g *Gateway) serveDatagrams(ctx context.Context, c *landline.UDPConn) {
 		if err != nil {
 			return
 		}
-		m, err := dns.ParseMessage(append([]byte(nil), b[:n]...))
-		if err != nil || !m.IsQuery() || !g.names.take() {
+		if !g.names.take() {
 			continue
 		}
+		question := slices.Clone(b[:n])
 		g.busy.Go(func() {
 			defer g.names.release()
-			a := g.answer(ctx, from, m, false)
-			if len(a) > m.Room() {
-				a = dns.Truncate(a)
+			if a := g.answer(ctx, from, question, false); a != nil {
+				c.WriteToUDPAddrPort(a, from)
 			}
-			c.WriteToUDPAddrPort(a, from)
 		})
 	}
 }
@@ -128,12 +129,11 @@ func (g *Gateway) answerNext(ctx context.Context, c *landline.TCPConn) bool {
 	if err != nil || ctx.Err() != nil {
 		return false
 	}
-	m, err := dns.ParseMessage(b)
-	if err != nil || !m.IsQuery() {
+	a := g.answer(ctx, c.RemoteAddr().(*net.TCPAddr).AddrPort(), b, true)
+	if a == nil {
 		return false
 	}
-	from := c.RemoteAddr().(*net.TCPAddr).AddrPort()
-	_, err = c.Write(frameMessage(g.answer(ctx, from, m, true)))
+	_, err = c.Write(frameMessage(a))
 	return err == nil
 }
 
@@ -152,56 +152,58 @@ func frameMessage(m dns.Message) []byte {
 	return append(binary.BigEndian.AppendUint16(nil, uint16(len(m))), m...)
 }
 
-// answer answers a question.
-func (g *Gateway) answer(ctx context.Context, from netip.AddrPort, q dns.Message, stream bool) dns.Message {
-	name, t, ok := q.Question()
-	if !ok {
-		return dns.AppendAnswer(nil, q, dns.FormError)
-	}
-	if g.allow(Ask{Kind: KindLookup, Src: from, Name: strings.TrimSuffix(name.String(), "."), Type: t}) != nil {
-		return dns.AppendAnswer(nil, q, dns.Refused)
-	}
-	if code, records, ours := g.ownAnswer(name, t); ours {
-		return dns.AppendAnswer(nil, q, code, records...)
-	}
-	if a := g.askWorld(ctx, q, stream); a != nil {
-		return a
-	}
-	return dns.AppendAnswer(nil, q, dns.ServFail)
+// newZone makes what the gateway knows of names itself, or is the one to know. It asks for the machines' names as
+// they are at the time.
+func (g *Gateway) newZone() *dns.Zone {
+	return dns.NewZone(dns.ZoneConfig{
+		Domain: g.domain, Networks: g.cfg.Addresses, TTL: localTTL, NegativeTTL: localTTL, Recursion: true,
+		Server: g.nameIn(g.cfg.Name),
+		Addresses: func(name dns.Name) ([]netip.Addr, bool) {
+			addrs := g.addressesOf(name.Under(g.domain))
+			return addrs, addrs != nil
+		},
+		Names: func(a netip.Addr) []dns.Name {
+			if name := g.nameIn(g.nameOf(a)); name != "" {
+				return []dns.Name{name}
+			}
+			return nil
+		},
+	})
 }
 
-// ownAnswer answers what the gateway knows itself, or is the one to know.
-func (g *Gateway) ownAnswer(name dns.Name, t dns.Type) (code dns.RCode, records []dns.Record, ours bool) {
-	if a := name.Reverse(); a.IsValid() && g.isOnLAN(a) {
-		return g.reverseAnswer(a, t)
+// nameIn returns the name of a machine in the domain, or the zero Name if there is none.
+func (g *Gateway) nameIn(label string) dns.Name {
+	name, err := dns.ParseName(label + "." + g.cfg.Domain)
+	if err != nil {
+		return ""
 	}
-	if !name.In(g.domain) {
-		return 0, nil, false
-	}
-	if name == g.domain {
-		return dns.Success, nil, true
-	}
-	addrs := g.addressesOf(name.Under(g.domain))
-	if addrs == nil {
-		return dns.NXDomain, nil, true
-	}
-	for _, a := range addrs {
-		if a.Is4() && t == dns.TypeA || a.Is6() && t == dns.TypeAAAA {
-			records = append(records, dns.Record{Type: t, TTL: localTTL, Addr: a})
+	return name
+}
+
+// answer answers a question, or returns nil if it is none.
+func (g *Gateway) answer(ctx context.Context, from netip.AddrPort, b []byte, stream bool) dns.Message {
+	q, err := dns.ParseMessage(b)
+	if err == nil && q.IsQuery() {
+		name, t, ok := q.Question()
+		if ok && g.allow(Ask{Kind: KindLookup, Src: from, Name: strings.TrimSuffix(name.String(), "."), Type: t}) != nil {
+			return dns.AppendAnswer(nil, q, dns.Refused)
 		}
 	}
-	return dns.Success, records, true
-}
-
-func (g *Gateway) reverseAnswer(a netip.Addr, t dns.Type) (dns.RCode, []dns.Record, bool) {
-	name, err := dns.ParseName(g.nameOf(a) + "." + g.cfg.Domain)
-	switch {
-	case err != nil: // there is no name
-		return dns.NXDomain, nil, true
-	case t != dns.TypePTR:
-		return dns.Success, nil, true
+	a, verdict := g.names.zone.Answer(nil, b, stream)
+	switch verdict {
+	case dns.Answered:
+		return a
+	case dns.Ignored:
+		return nil
 	}
-	return dns.Success, []dns.Record{{Type: t, TTL: localTTL, Target: name}}, true
+	a = g.askWorld(ctx, q, stream)
+	switch {
+	case a == nil:
+		return dns.AppendAnswer(nil, q, dns.ServFail)
+	case !stream && len(a) > q.Room():
+		return dns.Truncate(a)
+	}
+	return a
 }
 
 // isOnLAN reports whether an address is one of the LAN's networks.

@@ -89,6 +89,9 @@ func TestNamesOfTheLAN(t *testing.T) {
 				{"2.0.77.10.in-addr.arpa", dns.TypePTR, dns.Success, 1},
 				{"2.0.77.10.in-addr.arpa", dns.TypeA, dns.Success, 0},
 				{"9.0.77.10.in-addr.arpa", dns.TypePTR, dns.NXDomain, 0},
+				{"0.77.10.in-addr.arpa", dns.TypePTR, dns.Success, 0}, // which nobody else is asked about
+				{"0.77.10.in-addr.arpa", dns.TypeNS, dns.Success, 1},
+				{"home.arpa", dns.TypeSOA, dns.Success, 1},
 				{"1.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.7.7.d.f.ip6.arpa", dns.TypePTR, dns.Success, 1},
 			} {
 				m := ask(t, guest, network, c.name, c.t)
