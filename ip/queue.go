@@ -4,6 +4,7 @@ import (
 	"errors"
 	"net"
 	"os"
+	"slices"
 	"sync"
 
 	"landline/link"
@@ -27,8 +28,8 @@ type queue struct {
 	draining bool
 	again    bool          // there was room while somebody was draining
 	waiting  chan struct{} // closed when there is room; nil if nobody waits
-	resume   []func()      // called when there is room
-	spare    []func()      // the memory of those that were called last
+	resume   []func()      // called when there is room, first come, first served
+	refusals int           // of frames whose sender is among resume
 }
 
 // write puts frames on the device, all of them but those that have an error. It waits for
@@ -75,7 +76,12 @@ func (q *queue) try(frames []link.Frame, resume func()) (int, error) {
 	// There may have been room since the device refused, of which nobody will speak again.
 	more, err := q.i.dev.Write(frames[n:])
 	q.i.wrote(frames[n : n+more])
-	return n + more, err
+	if n += more; n < len(frames) && err == nil {
+		q.mu.Lock()
+		q.refusals++
+		q.mu.Unlock()
+	}
+	return n, err
 }
 
 // hold keeps a copy of frames until there is room.
@@ -132,38 +138,30 @@ func (q *queue) room() {
 		done = q.drainLocked() && !q.again
 	}
 	q.draining = false
-	var resume []func()
 	if len(q.held) == 0 {
-		resume = q.wakeLocked()
+		q.wakeLocked()
 	}
-	q.mu.Unlock()
-	q.call(resume)
-}
-
-// call calls who waited for room, and keeps the memory for others.
-func (q *queue) call(resume []func()) {
-	if len(resume) == 0 {
-		return
-	}
-	for _, r := range resume {
-		r()
-	}
-	clear(resume)
-	q.mu.Lock()
-	q.spare = resume[:0]
 	q.mu.Unlock()
 }
 
-// wakeLocked wakes who waits, and returns who has to be called, without the lock.
-func (q *queue) wakeLocked() (resume []func()) {
+// wakeLocked wakes who waits, and calls who wants to be called, without the lock, until there is no room again. Who finds
+// none comes back behind the others, so that nobody has it all.
+func (q *queue) wakeLocked() {
 	if q.waiting != nil {
 		close(q.waiting)
 		q.waiting = nil
 	}
-	if len(q.resume) > 0 {
-		resume, q.resume, q.spare = q.resume, q.spare, nil
+	for refusals := q.refusals; len(q.resume) > 0 && q.refusals == refusals; {
+		q.resumeFirstLocked()
 	}
-	return resume
+}
+
+func (q *queue) resumeFirstLocked() {
+	r := q.resume[0]
+	q.resume = slices.Delete(q.resume, 0, 1)
+	q.mu.Unlock()
+	r()
+	q.mu.Lock()
 }
 
 // close drops what is held and wakes who waits. The device is closed, so they get to know that.
@@ -171,9 +169,11 @@ func (q *queue) close() {
 	q.mu.Lock()
 	q.i.stack.dropN(DropClosed, len(q.held))
 	q.held, q.bytes = nil, 0
-	resume := q.wakeLocked()
+	q.wakeLocked()
+	for n := len(q.resume); n > 0 && len(q.resume) > 0; n-- { // a sender was refused before the device closed
+		q.resumeFirstLocked()
+	}
 	q.mu.Unlock()
-	q.call(resume)
 }
 
 // drainLocked writes what is held, without the lock, and reports whether that is all that

@@ -109,6 +109,23 @@ func TestWaitingForRoomAllocatesNothing(t *testing.T) {
 	equal(t, "calls", called, 101)
 }
 
+// Who always has something to send does not keep the others from it.
+func TestRoomGoesRound(t *testing.T) {
+	q, w := queueOnWall(0)
+	var senders [3]func()
+	for k := range senders {
+		senders[k] = func() { q.try(append(numbered(k, 1), numbered(k, 1)...), senders[k]) }
+		senders[k]()
+	}
+	for range 6 {
+		w.open(1)
+	}
+	equal(t, "sent", firsts(w.take()), "abcabc")
+	w.Close()
+	q.close()
+	equal(t, "waiting", len(q.resume), 0)
+}
+
 // A frame that the device refuses is skipped, those behind it are not.
 func TestBadFrameIsSkipped(t *testing.T) {
 	q, w := queueOnWall(-1)
