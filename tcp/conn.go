@@ -82,7 +82,10 @@ func (c *Conn) settleLocked(now time.Time) {
 	}
 	switch {
 	case c.gone:
-	case c.sending || c.t.state != closed && c.t.state != timeWait:
+	case c.sending:
+		c.t.settle(c.t.tick(now)) // output, which does that, is not asked for
+		c.armLocked(now)
+	case c.t.state != closed && c.t.state != timeWait:
 		c.armLocked(now)
 	case c.t.state == closed:
 		c.leaveLocked(nil)

@@ -73,7 +73,9 @@ func (c *Conn) resumeSending() {
 	c.parked = nil
 	if c.emptyLocked(b) {
 		c.layer.putBatch(b)
-		c.unlock(time.Now())
+		now := time.Now()
+		c.t.left(c.t.tick(now))
+		c.unlock(now)
 		return
 	}
 	c.mu.Unlock()

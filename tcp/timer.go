@@ -95,6 +95,13 @@ func (t *tcb) expire(now time.Time) {
 func (t *tcb) expireRetransmit(now instant) {
 	kind := t.kind
 	t.retransmit, t.kind = 0, idle
+	if t.holding {
+		// What is on its way has perhaps not left yet, so that nothing can be said of it.
+		if !t.givesUp(now) {
+			t.kind, t.retransmit = kind, now.add(t.rto()/4)
+		}
+		return
+	}
 	switch kind {
 	case reordering:
 		if t.rackDetect(now); t.flight.lost > 0 && t.mode() == steady {
@@ -110,6 +117,13 @@ func (t *tcb) expireRetransmit(now instant) {
 		t.startRTO(now)
 	case probing, resending:
 		t.expireRTO(now)
+	}
+}
+
+// left notes that what output has handed out has left at last, after it had to wait for the device.
+func (t *tcb) left(now instant) {
+	if t.kind != idle && t.kind != probing {
+		t.startRTO(now)
 	}
 }
 
