@@ -260,6 +260,22 @@ func TestSegmenterNeverWritesAZeroChecksum(t *testing.T) {
 	t.Error("no payload has this sum")
 }
 
+// "the checksum field can never contain ~(+0), which is -0 (0xFFFF)" (RFC 1624, Section 3).
+func TestSegmenterWritesTheRightZeroForTCP(t *testing.T) {
+	f := tcpFrame(left4, right4, &wire.TCPHeader{}, nil, make([]byte, 2))
+	for i := range 1 << 16 {
+		binary.BigEndian.PutUint16(f.Body, uint16(i))
+		var s link.Segmenter
+		got := mustCut(t, &s, &f)
+		if tcp := wire.TCP(got[0].Head[f.SumStart:]); tcp.Checksum() == 0xffff {
+			t.Fatalf("payload %#x", i)
+		} else if tcp.Checksum() == 0 {
+			return
+		}
+	}
+	t.Error("no payload has this sum")
+}
+
 func TestSegmenterLeavesOthersAlone(t *testing.T) {
 	p := unitPlan{payload: pattern(3000), segSize: 1000}
 	unit := p.build()
