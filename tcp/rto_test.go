@@ -122,3 +122,20 @@ func TestNothingGrowsForEver(t *testing.T) {
 	d.wait(100 * time.Hour)
 	d.equal("RTO", d.tcb.rto(), 2*time.Minute)
 }
+
+// The timer is for what the network may have lost.
+func TestTimerDoesNotTakeForLostWhatHasNotLeft(t *testing.T) {
+	d := establishedPlain(t)
+	d.write(3000)
+	d.out(". seq 1 ack 1 len 1000", "the first of three")
+	d.out(". seq 1001 ack 1 len 1000", "")
+	d.out("P. seq 2001 ack 1 len 1000", "")
+	cwnd := d.tcb.cc.cwnd
+	d.tcb.hold()
+	d.wait(10 * time.Second)
+	d.silent("the shell has not got rid of them")
+	d.equal("congestion window", d.tcb.cc.cwnd, cwnd)
+	d.tcb.release()
+	d.wait(2 * time.Second)
+	d.out(". seq 1 ack 1 len 1000", "\"Retransmit the earliest segment that has not been acknowledged\" (RFC 6298, Section 5.4)")
+}
