@@ -64,6 +64,7 @@ func (c *Conn) isOpen() (wait chan struct{}, err error) {
 	case c.failure != 0:
 		err, c.failure = c.failure, 0
 	}
+	c.writable = nil // most connections never wait to write
 	return nil, err
 }
 

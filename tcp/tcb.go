@@ -35,10 +35,11 @@ type tcb struct {
 	moved      instant // when the peer last took something, or something to take was sent
 	challenged instant // when a challenge was last sent
 
-	resends     uint32  // segments that were sent again
 	stampAt     instant // when stampRecent was set
 	stampRecent uint32  // TS.Recent
 	stampOffset uint32
+	resends     uint32 // segments that were sent again
+	resetSeq    wire.Seq
 
 	userTimeout time.Duration // 0 if the config's limit counts
 
@@ -60,7 +61,6 @@ type tcb struct {
 	keepDue   bool // a keepalive must go
 	doubtful  bool // R1 has been reached: see takeDoubt
 	resetDue  resetKind
-	resetSeq  wire.Seq
 	quick     uint8 // how many acknowledgments are not to be delayed
 	holding   bool  // see hold
 	starved   bool  // there was no memory for what came
@@ -96,14 +96,14 @@ type recvSpace struct {
 	nxt, irs  wire.Seq
 	edge      wire.Seq // RCV.NXT+RCV.WND: what has been promised, and is never taken back
 	acked     wire.Seq // Last.ACK.sent
-	announced uint16   // the MSS that our SYN announces
-	mss       uint16   // how long the peer's segments are
-	last      uint16   // how long the last one was
+	limit     int32
+	announced uint16 // the MSS that our SYN announces
+	mss       uint16 // how long the peer's segments are
+	last      uint16 // how long the last one was
 	shift     uint8
+	fixed     bool // limit was set by the user
 	fin       bool // FIN has been taken
 	shut      bool // the user reads no more: bytes are acknowledged and dropped
-	limit     int32
-	fixed     bool // limit was set by the user
 	tune      tuner
 
 	ring ring.Ring // its end is nxt

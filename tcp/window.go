@@ -169,8 +169,8 @@ func later(a, b wire.Seq) wire.Seq {
 type tuner struct {
 	since  instant       // when this round trip began
 	copied int32         // what has been read in it
-	rtt    time.Duration // as seen by a receiver; 0 if not known
 	mark   wire.Seq      // when this has arrived, a round trip is over
+	rtt    time.Duration // as seen by a receiver; 0 if not known
 	timed  instant       // since when mark is waited for
 }
 
