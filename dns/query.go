@@ -32,16 +32,15 @@ func parseQuery(b []byte) (q query, code RCode, ok bool) {
 	if len(b) < headerLen || Message(b).flags()&flagResponse != 0 {
 		return q, 0, false
 	}
-	q.message = Message(b[:headerLen])
-	if q.message.flags()&maskOpcode != 0 {
-		return q, NotImpl, true
-	}
 	m, err := ParseMessage(b)
 	if err != nil {
+		q.message = Message(b[:headerLen])
 		return q, FormError, true
 	}
 	q = m.query()
 	switch {
+	case m.flags()&maskOpcode != 0:
+		code = NotImpl
 	case m.count(0) != 1 || q.question == nil || q.badEDNS:
 		code = FormError
 	case q.version != 0:

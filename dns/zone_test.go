@@ -596,6 +596,7 @@ func TestBadQuestionsAreAnsweredSo(t *testing.T) {
 		{"two questions", with(func(q []byte) []byte { q[5] = 2; return slices.Insert(q, 12, q[12:26]...) }), Answered, dnsmessage.RCodeFormatError},
 		{"a pointer as name", with(func(q []byte) []byte { q[12] = 0xc0; q[13] = 12; return slices.Delete(q, 14, 22) }), Answered, dnsmessage.RCodeFormatError},
 		{"an update", with(func(q []byte) []byte { q[2] = 5 << 3; return q }), Answered, dnsmessage.RCodeNotImplemented},
+		{"an update that is cut off", with(func(q []byte) []byte { q[2] = 5 << 3; return q[:20] }), Answered, dnsmessage.RCodeFormatError},
 		{"of another class", with(func(q []byte) []byte { q[25] = 3; return q }), Answered, dnsmessage.RCodeRefused},
 		{"of any class", with(func(q []byte) []byte { q[25] = 255; return q }), Answered, dnsmessage.RCodeSuccess},
 		{"the whole zone", with(func(q []byte) []byte { q[23] = 252; return q }), Answered, dnsmessage.RCodeRefused},
