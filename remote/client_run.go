@@ -144,7 +144,7 @@ func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Build
 	outs := [2]*recvStream{call.stdout, call.stderr}
 	var copies sync.WaitGroup
 	for i, w := range []io.Writer{e.Stdout, e.Stderr} {
-		if e.Linger > 0 && !e.view {
+		if e.Linger > 0 || resumes {
 			outs[i].confirms()
 		}
 		copies.Go(func() {

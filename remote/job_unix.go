@@ -17,8 +17,10 @@ import (
 // The files in the folder of a job that is kept. Besides them there are the files of
 // its spools.
 const (
-	jobFile     = "job"    // what was asked for
-	stateFile   = "state"  // that it was started, or how it ended
+	jobFile     = "job"   // what was asked for
+	stateFile   = "state" // that it was started, or how it ended
+	startFile   = "state.start"
+	endFile     = "state.end"
 	lockFile    = "lock"   // is locked while the keeper lives
 	socketFile  = "socket" // where the keeper answers
 	ackedFile   = "acked"  // is there once a client has all of it
@@ -32,6 +34,7 @@ type job struct {
 	spec    processSpec
 	who     string // the guest's name
 	only    bool   // the guest may run one command alone
+	spool   int64  // bytes of each output that are kept
 	created time.Time
 
 	state message // of kind started or exit; of none, if it was never started
@@ -71,7 +74,7 @@ func (j *job) encode() ([]byte, error) {
 			h.Int(n.name, n.value)
 		}
 	}
-	h.Str("who", j.who).Bool("only", j.only).Int("created_ms", j.created.UnixMilli())
+	h.Str("who", j.who).Bool("only", j.only).Int("spool_bytes", j.spool).Int("created_ms", j.created.UnixMilli())
 	return frame.Append(dst, &h, body)
 }
 
@@ -137,6 +140,8 @@ func (j *job) takeOwn(h frame.Header) {
 	// What is not there, or not right, is as if it were empty.
 	j.who, _ = h.Get("who").Text(maxText)
 	j.only, _ = h.Get("only").Bool()
+	j.spool, _ = h.Get("spool_bytes").Int(0, maxInt)
+	j.spool = max(j.spool, leastSpool)
 	ms, _ := h.Get("created_ms").Int(0, maxInt)
 	j.created = time.UnixMilli(ms)
 }
@@ -167,31 +172,42 @@ func (j *job) readState() {
 // start it again.
 func (j *job) writeStarted() error {
 	var h frame.Builder
-	return j.writeFrame(stateFile, h.Str("kind", kindStarted).Int("call", 1).Str("job", j.m.job), nil)
+	return j.writeState(startFile, h.Str("kind", kindStarted).Int("call", 1).Str("job", j.m.job))
 }
 
 // writeEnded writes down how the job ended. total are the lengths of its outputs.
 func (j *job) writeEnded(e *ending, total [2]int64) error {
 	h := e.header(1, total)
-	return j.writeFrame(stateFile, h.Int("ended_ms", time.Now().UnixMilli()), nil)
+	return j.writeState(endFile, h.Int("ended_ms", time.Now().UnixMilli()))
 }
 
-func (j *job) writeFrame(name string, h *frame.Builder, body []byte) error {
-	b, err := frame.Append(nil, h, body)
+// writeState gives the state file new content, which is written to another file before:
+// whoever reads it, or is killed, finds the old or the new.
+func (j *job) writeState(temp string, h *frame.Builder) error {
+	b, err := frame.Append(nil, h, nil)
 	if err != nil {
 		return err
 	}
-	return replaceFile(j.file(name), b)
-}
-
-// replaceFile gives a file new content; whoever reads it, or is killed, finds the
-// old or the new.
-func replaceFile(name string, content []byte) error {
-	temp := name + ".new"
-	if err := os.WriteFile(temp, content, 0o600); err != nil {
+	f, err := os.OpenFile(j.file(temp), os.O_WRONLY|os.O_CREATE, 0o600)
+	if err != nil {
 		return err
 	}
-	return os.Rename(temp, name)
+	_, err = f.Write(b)
+	if err == nil {
+		err = f.Truncate(int64(len(b)))
+	}
+	if cerr := f.Close(); err == nil {
+		err = cerr
+	}
+	if err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), j.file(stateFile))
+}
+
+// reserve makes sure that the disk has room for the job's end.
+func (j *job) reserve() error {
+	return os.WriteFile(j.file(endFile), make([]byte, 4096), 0o600)
 }
 
 // spools opens what is left of a job's outputs once nobody writes them any more.

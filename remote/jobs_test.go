@@ -5,9 +5,18 @@ package remote
 import (
 	"bytes"
 	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // newKeepingLine is a line whose server keeps jobs. Those that still run when the
@@ -74,6 +83,39 @@ func attach(t testing.TB, cl *Client, a Attachment) (r Result, stdout, stderr st
 	return r, out.String(), errs.String()
 }
 
+// keptName begins the names of tests whose commands are all kept.
+const keptName = "TestKeptCommandIsLikeOthers/"
+
+// TestKeptCommandIsLikeOthers does with a keeper in between what other tests do without.
+func TestKeptCommandIsLikeOthers(t *testing.T) {
+	for name, test := range map[string]func(*testing.T){
+		"run":                 TestRunGivesBothStreamsAndTheCode,
+		"refused":             TestWhatCannotBeStartedIsRefused,
+		"arguments":           TestArgumentsReachTheProgramAsTheyAre,
+		"long arguments":      TestArgumentListAtTheSystemsLimitIsTaken,
+		"variables":           TestVariablesAreAddedAndTheLastWins,
+		"path":                TestProgramIsFoundInThePathThatItGets,
+		"directory":           TestDirectoryIsAskedForOrHome,
+		"bytes":               TestBytesPassUntouched,
+		"stop and continue":   TestStopAndContinueAreDelivered,
+		"signals":             TestSignalsReachTheWholeGroup,
+		"timeout":             TestTimeoutEndsTheGroup,
+		"cancel":              TestCancelAsksWithTERMFirst,
+		"cancel when blocked": TestCancelPassesAStreamThatIsBlocked,
+		"SIGPIPE":             TestFailingStdoutGivesTheProgramSIGPIPE,
+		"one stream fails":    TestOneFailingStreamLeavesTheOtherWhole,
+		"no input":            TestWithoutStdinTheProgramReadsNothing,
+		"input unread":        TestStdinThatNobodyReadsHoldsNothingUp,
+		"broken input":        TestBrokenStdinIsNotItsEnd,
+		"long input":          TestLongStdinArrivesWhole,
+		"both pipes full":     TestBothPipesMayBeFullAtOnce,
+		"silent grandchild":   TestSilentGrandchildIsNotWaitedFor,
+		"noisy grandchild":    TestNoisyGrandchildIsReadUntilCancelled,
+	} {
+		t.Run(name, test)
+	}
+}
+
 func TestDetachedJobOutlivesItsConnection(t *testing.T) {
 	l := newKeepingLine(t)
 	r, err := l.Start(t.Context(), sh("echo one; echo two >&2; while ! test -e go; do sleep 0.02; done; echo three; exit 7"))
@@ -94,4 +136,497 @@ func TestDetachedJobOutlivesItsConnection(t *testing.T) {
 	if err != nil || len(list) != 1 || list[0].State != Exited || !strings.HasPrefix(list[0].Args[2], "echo one") {
 		t.Errorf("%+v, %v", list, err)
 	}
+}
+
+func TestJobStartsOnceHoweverOftenItIsStarted(t *testing.T) {
+	l := newKeepingLine(t)
+	cmd := sh("echo x >>starts; cat fifo")
+	cmd.Job = NewJobID()
+	sideBySide(16, func(int) {
+		if r, err := l.Start(t.Context(), cmd); err != nil || r.Reason != Running || r.Job != cmd.Job {
+			t.Errorf("%+v, %v", r, err)
+		}
+	})
+	waitFor(t, "the end", func() bool { return state(t, l, cmd.Job) != Running }) // there is no fifo
+	if b, err := os.ReadFile(filepath.Join(l.home, "starts")); string(b) != "x\n" {
+		t.Errorf("%d starts, %v", len(b)/2, err)
+	}
+	if r, _, _ := l.run(t, cmd); r.Reason != Exited || r.Code != 1 {
+		t.Errorf("an ordinary run of the same id: %+v", r)
+	}
+}
+
+// state is what the server says of a job.
+func state(t testing.TB, l *line, id string) string {
+	t.Helper()
+	for _, j := range list(t, l) {
+		if j.ID == id {
+			return j.State
+		}
+	}
+	return ""
+}
+
+func list(t testing.TB, l *line) []Job {
+	t.Helper()
+	list, err := l.Jobs(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return list
+}
+
+func TestIdOfAnOrdinaryCommandStartsNoJob(t *testing.T) {
+	l := newKeepingLine(t)
+	cmd := sh("echo x >>starts")
+	cmd.Job = NewJobID()
+	l.run(t, cmd)
+	if r, err := l.Start(t.Context(), cmd); err != nil || r.Reason != Refused || r.Error != errJobKnown.Error() {
+		t.Errorf("%+v, %v", r, err)
+	}
+	if jobs := list(t, l); len(jobs) != 0 {
+		t.Errorf("%+v", jobs)
+	}
+}
+
+// start starts a job and returns its id.
+func start(t testing.TB, l *line, cmd Command) string {
+	t.Helper()
+	r, err := l.Start(t.Context(), cmd)
+	if err != nil || r.Reason != Running {
+		t.Fatalf("Start: %+v, %v", r, err)
+	}
+	return r.Job
+}
+
+// stops returns what says whether there is a job, and it has written nothing since it
+// was asked before.
+func stops(t testing.TB, l *line) func() bool {
+	size := int64(-1)
+	return func() bool {
+		before := size
+		if jobs := list(t, l); len(jobs) > 0 {
+			size = jobs[0].StdoutBytes
+		}
+		return size > 0 && size == before
+	}
+}
+
+func TestForsakenSpoolDropsTheOldestAndSaysSo(t *testing.T) {
+	l := newKeepingLine(t)
+	l.server.Spool = leastSpool
+	text := string(lines(5_000_000))
+	l.file(t, "text", text, 0o600)
+	id := start(t, l, sh("cat text; echo done >&2"))
+	waitFor(t, "the end", func() bool { return state(t, l, id) == Exited })
+	j := list(t, l)[0]
+	if kept := j.StdoutBytes - j.StdoutOffset; j.StdoutBytes != int64(len(text)) || kept > leastSpool || kept < leastSpool/2 {
+		t.Errorf("%+v", j)
+	}
+	var gaps [][3]int64
+	gap := func(fd int, from, to int64) { gaps = append(gaps, [3]int64{int64(fd), from, to}) }
+	r, out, errs := attach(t, l.Client, Attachment{Job: id, OnGap: gap})
+	want := [][3]int64{{1, 0, j.StdoutOffset}}
+	if out != text[j.StdoutOffset:] || errs != "done\n" || !reflect.DeepEqual(gaps, want) || r.StdoutGap != j.StdoutOffset || r.StderrGap != 0 {
+		t.Errorf("%d bytes, gaps %v of %v, %+v", len(out), gaps, want, r)
+	}
+	if r, out, _ := attach(t, l.Client, Attachment{Job: id, StdoutOffset: j.StdoutOffset + 5}); out != text[j.StdoutOffset+5:] || r.StdoutGap != 0 {
+		t.Errorf("%d bytes, %+v", len(out), r)
+	}
+}
+
+func TestAttachedReaderMakesTheProgramWait(t *testing.T) {
+	l := newKeepingLine(t)
+	l.server.Spool = leastSpool
+	text := lines(12_000_000)
+	l.file(t, "text", string(text), 0o600)
+	id := start(t, l, sh("while ! test -e go; do sleep 0.01; done; cat text; touch written"))
+	var got bytes.Buffer
+	first := true
+	out := writerFunc(func(p []byte) (int, error) {
+		if first { // more than fits all buffers is to be written, and is not
+			first = false
+			waitFor(t, "the output to stop", stops(t, l))
+		}
+		return got.Write(p)
+	})
+	result := make(chan Result, 1)
+	go func() {
+		r, err := l.Attach(t.Context(), Attachment{Job: id, Stdout: out, OnGap: func(int, int64, int64) { t.Error("a gap") }})
+		if err != nil {
+			t.Error(err)
+		}
+		result <- r
+	}()
+	l.file(t, "go", "", 0o600)
+	if r := <-result; r.Reason != Exited || r.StdoutGap != 0 || !bytes.Equal(got.Bytes(), text) {
+		t.Errorf("%+v, %d bytes of %d", r, got.Len(), len(text))
+	}
+}
+
+func TestClientThatMayComeBackMakesTheProgramWait(t *testing.T) {
+	l := newKeepingLine(t)
+	l.server.Spool = leastSpool
+	text := lines(6_000_000)
+	l.file(t, "text", string(text), 0o600)
+	cl := l.Client
+	away := make(chan bool)
+	lasting := &Lasting{Within: time.Minute, Dial: func(context.Context) (*Client, error) {
+		<-away
+		return l.dial(t), nil
+	}}
+	go func() {
+		waitFor(t, "the output to stop", stops(t, &line{Client: l.dial(t)}))
+		close(away)
+	}()
+	var got bytes.Buffer
+	broken := false
+	cmd := sh("cat text; exit 9")
+	cmd.Stdout = writerFunc(func(p []byte) (int, error) {
+		if !broken {
+			broken = true
+			cl.c.fail(ErrSilent)
+		}
+		return got.Write(p)
+	})
+	r, err := lasting.Run(t.Context(), cl, cmd)
+	if err != nil || r.Code != 9 || !bytes.Equal(got.Bytes(), text) {
+		t.Errorf("%+v, %v, %d bytes of %d", r, err, got.Len(), len(text))
+	}
+}
+
+func TestCommandEndsWhenItsClientStaysAway(t *testing.T) {
+	l := newKeepingLine(t)
+	cmd := sh("echo $$; exec sleep 600")
+	cmd.Job, cmd.Linger = NewJobID(), 50*time.Millisecond
+	lines, result := l.background(t, t.Context(), cmd)
+	pid := <-lines
+	l.c.fail(ErrSilent)
+	if r := <-result; r.Reason != Lost {
+		t.Errorf("%+v", r)
+	}
+	wantGone(t, pid)
+	if r, out, _ := attach(t, l.dial(t), Attachment{Job: cmd.Job}); r.Reason != Cancelled || r.Error != errLeft.Error() || out != pid+"\n" {
+		t.Errorf("%+v, %q", r, out)
+	}
+}
+
+func TestViewerKeepsACommandThatItsClientHasLeft(t *testing.T) {
+	l := newKeepingLine(t)
+	cmd := sh("echo ready; while ! test -e go; do sleep 0.01; done; echo done; exit 3")
+	cmd.Job, cmd.Linger = NewJobID(), 100*time.Millisecond
+	lines, result := l.background(t, t.Context(), cmd)
+	<-lines
+	viewer := l.dial(t)
+	seen := make(report, 10)
+	end := make(chan Result, 1)
+	go func() {
+		r, err := viewer.Attach(t.Context(), Attachment{Job: cmd.Job, Stdout: seen})
+		if err != nil {
+			t.Error(err)
+		}
+		end <- r
+	}()
+	<-seen
+	l.c.fail(ErrSilent)
+	<-result
+	time.AfterFunc(5*cmd.Linger, func() { os.WriteFile(filepath.Join(l.home, "go"), nil, 0o600) })
+	if r := <-end; r.Reason != Exited || r.Code != 3 {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestJobWhoseKeeperIsKilledIsLost(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("what is left of it ends on Linux alone")
+	}
+	l := newKeepingLine(t)
+	id := start(t, l, sh("echo $$ $PPID; echo oops >&2; exec sleep 600"))
+	seen, oops := make(report, 10), make(report, 10)
+	end := make(chan error, 1)
+	go func() {
+		r, err := l.Attach(t.Context(), Attachment{Job: id, Stdout: seen, Stderr: oops})
+		if r.Reason != Lost || r.Error != errKeeperGone.Error() {
+			t.Errorf("%+v", r)
+		}
+		end <- err
+	}()
+	<-oops
+	pid, keeper, _ := strings.Cut(<-seen, " ")
+	n, err := strconv.Atoi(keeper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(n, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	if err := <-end; err == nil {
+		t.Error("no error")
+	}
+	wantGone(t, pid)
+	var out bytes.Buffer
+	r, err := l.Attach(t.Context(), Attachment{Job: id, Stderr: &out})
+	if r.Reason != Lost || err == nil || out.String() != "oops\n" {
+		t.Errorf("%+v, %v, %q", r, err, out.String())
+	}
+	if j := list(t, l)[0]; j.State != Lost || j.StderrBytes != 5 || j.Error != errKeeperGone.Error() {
+		t.Errorf("%+v", j)
+	}
+}
+
+// TestSpoiltFilesAreSurvived spoils what a job that runs, one that has ended and one
+// whose keeper is dead have on disk, each file in several ways.
+func TestSpoiltFilesAreSurvived(t *testing.T) {
+	for _, name := range []string{jobFile, stateFile, "1.0000000000000000"} {
+		for how, spoil := range map[string]func([]byte) []byte{
+			"empty":   func([]byte) []byte { return nil },
+			"half":    func(b []byte) []byte { return b[:len(b)/2] },
+			"garbage": func(b []byte) []byte { return bytes.Repeat([]byte{0xff}, len(b)) },
+			"longer":  func(b []byte) []byte { return append(b, "more"...) },
+		} {
+			t.Run(name+", "+how, func(t *testing.T) { spoiltFile(t, name, spoil) })
+		}
+	}
+}
+
+func spoiltFile(t *testing.T, name string, spoil func([]byte) []byte) {
+	l := newKeepingLine(t)
+	ended := start(t, l, sh("echo ended; exit 3"))
+	attach(t, l.Client, Attachment{Job: ended})
+	path := filepath.Join(l.server.State, jobPrefix+ended, name)
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, spoil(b), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r, err := l.Attach(t.Context(), Attachment{Job: ended})
+	switch {
+	case r.Reason == Exited && r.Code == 3 && err == nil:
+	case r.Reason == Lost && err != nil:
+	case r.Reason == Refused && r.Code == 125 && err == nil:
+	default:
+		t.Errorf("%+v, %v", r, err)
+	}
+	other := start(t, l, sh("exit 4"))
+	if r, _, _ := attach(t, l.Client, Attachment{Job: other}); r.Code != 4 {
+		t.Errorf("the next one: %+v", r)
+	}
+	if state(t, l, other) != Exited {
+		t.Error("the next one is not listed")
+	}
+	st, _ := l.server.store()
+	waitFor(t, "the store to be empty after a week", func() bool { // once the keepers have ended
+		st.sweep(time.Now().Add(keptUnacked + time.Hour))
+		left, err := os.ReadDir(st.dir)
+		return err == nil && len(left) == 0
+	})
+}
+
+func TestEndedJobsAreKeptForTheirTime(t *testing.T) {
+	l := newKeepingLine(t)
+	seen, unseen := start(t, l, sh("echo seen")), start(t, l, sh("echo unseen"))
+	running := start(t, l, sh("exec sleep 600"))
+	attach(t, l.Client, Attachment{Job: seen, Acknowledge: true})
+	attach(t, l.Client, Attachment{Job: unseen})
+	waitFor(t, "the acknowledgment", func() bool { return list(t, l)[0].Acknowledged })
+	st, _ := l.server.store()
+	for _, row := range []struct {
+		after time.Duration
+		want  []string
+	}{
+		{23 * time.Hour, []string{seen, unseen, running}},
+		{25 * time.Hour, []string{unseen, running}},
+		{6 * 24 * time.Hour, []string{unseen, running}},
+		{8 * 24 * time.Hour, []string{running}},
+	} {
+		st.sweep(time.Now().Add(row.after))
+		var ids []string
+		for _, j := range list(t, l) {
+			ids = append(ids, j.ID)
+		}
+		if !reflect.DeepEqual(ids, row.want) {
+			t.Errorf("after %v: %v, want %v", row.after, ids, row.want)
+		}
+	}
+	if r, _, _ := attach(t, l.Client, Attachment{Job: seen}); r.Reason != Refused || r.Error != errNoJob.Error() {
+		t.Errorf("one that is not kept any more: %+v", r)
+	}
+}
+
+func TestNoMoreEndedJobsAreKeptThanAllowed(t *testing.T) {
+	now := time.Now()
+	var jobs []*job
+	for i := range maxKept + 3 { // the oldest last
+		jobs = append(jobs, &job{state: message{kind: kindExit}, ended: now.Add(-time.Duration(i) * time.Second)})
+	}
+	running := &job{state: message{kind: kindStarted}}
+	want := []*job{jobs[maxKept+2], jobs[maxKept+1], jobs[maxKept]}
+	if got := expired(append(jobs, running), now); !slices.Equal(got, want) {
+		t.Errorf("%d are too old, not the three oldest", len(got))
+	}
+}
+
+func TestSweepRemovesWhatWasLeftHalfDone(t *testing.T) {
+	st := store{t.TempDir()}
+	for _, name := range []string{newPrefix + "1", oldPrefix + "2", newPrefix + "locked"} {
+		if err := os.Mkdir(filepath.Join(st.dir, name), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	lock, err := takeLock(filepath.Join(st.dir, newPrefix+"locked"), os.O_CREATE)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	wantFiles := func(when time.Duration, want ...string) {
+		t.Helper()
+		st.sweep(time.Now().Add(when))
+		var got []string
+		entries, _ := os.ReadDir(st.dir)
+		for _, e := range entries {
+			got = append(got, e.Name())
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+	}
+	wantFiles(0, newPrefix+"1", newPrefix+"locked") // the one may still be begun
+	wantFiles(2*youngFor, newPrefix+"locked")
+}
+
+func TestJobThatWasNeverStartedMayBeStartedAgain(t *testing.T) {
+	l := newKeepingLine(t)
+	st, _ := l.server.store()
+	cmd := sh("echo ran")
+	cmd.Job = NewJobID()
+	// A server that was killed before it could start the keeper leaves this.
+	j := &job{m: message{job: cmd.Job}, spec: processSpec{args: []string{"false"}, dir: "/"}, created: time.Now()}
+	lock, err := st.create(j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	lock.Close()
+	if r, out, _ := l.run(t, Command{Args: cmd.Args, Job: cmd.Job, Linger: time.Minute}); r.Reason != Exited || out != "ran\n" {
+		t.Errorf("%+v, %q", r, out)
+	}
+}
+
+func TestNextServerFindsTheJobs(t *testing.T) {
+	l := newKeepingLine(t)
+	l.server.MaxJobs = 2
+	running := start(t, l, sh("exec sleep 600"))
+	killed := start(t, l, sh("echo $PPID >keeper; exec sleep 600"))
+	waitFor(t, "its keeper's number", func() bool {
+		b, _ := os.ReadFile(filepath.Join(l.home, "keeper"))
+		n, err := strconv.Atoi(strings.TrimSpace(string(b)))
+		return err == nil && unix.Kill(n, unix.SIGKILL) == nil
+	})
+	waitFor(t, "its end", func() bool { return state(t, l, killed) == Lost })
+	next := &Server{Home: l.home, State: l.server.State, MaxJobs: 2}
+	next.adoptJobs()
+	l2 := newLineTo(t, next)
+	if got := state(t, l2, running); got != Running {
+		t.Errorf("the one that runs: %q", got)
+	}
+	third := start(t, l2, sh("exec sleep 600")) // the second that runs
+	if r, _, _ := l2.run(t, sh("true")); r.Reason != Refused || r.Error != errJobsFull.Error() {
+		t.Errorf("one too many: %+v", r)
+	}
+	for _, id := range []string{running, third} {
+		if r, _, _ := attach(t, l2.Client, Attachment{Job: id, Cancel: true}); r.Reason != Cancelled || r.Signal != "TERM" {
+			t.Errorf("%+v", r)
+		}
+	}
+	waitFor(t, "both to be counted out", func() bool {
+		next.jobs.mu.Lock()
+		defer next.jobs.mu.Unlock()
+		return next.jobs.running == 0
+	})
+}
+
+func TestGuestHeldToOneCommandSeesItsOwnJobsAlone(t *testing.T) {
+	s := newKeepingServer(t)
+	as := func(g Guest) *line {
+		near, far := socketPair(t)
+		done := make(chan struct{})
+		go func() {
+			defer close(done)
+			s.ServeConn(context.Background(), far, g)
+		}()
+		l := &line{Client: NewClient(near, "test"), server: s, home: s.Home}
+		t.Cleanup(func() { l.Close(); <-done })
+		return l
+	}
+	anybody := as(Guest{Name: "anybody"})
+	held := as(Guest{Name: "held", Command: "echo forced; exit 5"})
+	theirs := start(t, anybody, sh("echo secret"))
+	own := start(t, held, sh("echo mine"))
+	if r, out, _ := attach(t, held.Client, Attachment{Job: own}); r.Code != 5 || out != "forced\n" {
+		t.Errorf("its own: %+v, %q", r, out)
+	}
+	for _, a := range []Attachment{{Job: theirs}, {Job: theirs, Cancel: true}} {
+		if r, out, _ := attach(t, held.Client, a); r.Reason != Refused || r.Error != errNotYours.Error() || out != "" {
+			t.Errorf("another's: %+v, %q", r, out)
+		}
+	}
+	if r, out, _ := held.run(t, Command{Args: []string{"x"}, Job: theirs, Linger: time.Minute}); r.Reason != Refused || out != "" {
+		t.Errorf("a run with another's id: %+v, %q", r, out)
+	}
+	if jobs := list(t, held); len(jobs) != 1 || jobs[0].ID != own {
+		t.Errorf("it sees %+v", jobs)
+	}
+	if jobs := list(t, anybody); len(jobs) != 2 {
+		t.Errorf("others see %+v", jobs)
+	}
+}
+
+func TestServerWithoutStateKeepsNothing(t *testing.T) {
+	l := newLine(t)
+	if r, err := l.Start(t.Context(), sh("true")); r.Reason != Lost || !errors.Is(err, ErrNoJobs) {
+		t.Errorf("Start: %+v, %v", r, err)
+	}
+	if _, err := l.Jobs(t.Context()); !errors.Is(err, ErrNoJobs) {
+		t.Errorf("Jobs: %v", err)
+	}
+	p, _ := peerOfServer(t, &Server{Home: "/"}, Guest{})
+	p.send(helloLine, "")
+	p.send(`{"kind":"run","call":1,"job":"a","args":1,"detach":true}`, "true\x00")
+	p.send(`{"kind":"attach","call":2,"job":"a"}`, "")
+	p.send(`{"kind":"jobs","call":3}`, "")
+	p.send(`{"kind":"ack","job":"a"}`, "")
+	for range 3 {
+		if m := p.expect(kindExit); m.reason != Refused || m.code != 125 || m.err != errNotKept.Error() {
+			t.Errorf("%+v", m)
+		}
+	}
+}
+
+func TestKeptCommandLeadsASessionAndInheritsNothing(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("reads /proc")
+	}
+	l := newKeepingLine(t)
+	id := []string{"cut", "-d ", "-f1,5,6", "/proc/self/stat"}
+	_, out, _ := l.run(t, Command{Args: id, Linger: time.Minute})
+	if f := strings.Fields(out); len(f) != 3 || f[0] != f[1] || f[0] != f[2] {
+		t.Errorf("process, group and session: %q", out)
+	}
+	files := []string{"ls", "/proc/self/fd"}
+	_, plain, _ := l.run(t, Command{Args: files})
+	if _, kept, _ := l.run(t, Command{Args: files, Linger: time.Minute}); kept != plain {
+		t.Errorf("it has the files %q, others have %q", kept, plain)
+	}
+}
+
+func TestRequestsOfKeepersAreStrict(t *testing.T) {
+	p, served := peerOfServer(t, newKeepingServer(t), Guest{})
+	p.send(helloLine, "")
+	p.send(`{"kind":"run","call":1,"job":"a","args":1,"linger_ms":60000}`, "true\x00")
+	p.send(`{"kind":"taken","call":1,"fd":1,"offset":5}`, "")
+	if reason, text := p.goodbye(); reason != "protocol" || !strings.Contains(text, "of which 0 were sent") {
+		t.Errorf("%s: %s", reason, text)
+	}
+	<-served
 }

@@ -173,15 +173,27 @@ func (st store) sweep(now time.Time) {
 		if err != nil {
 			continue
 		}
-		old := strings.HasPrefix(e.Name(), oldPrefix)
-		if old || strings.HasPrefix(e.Name(), newPrefix) && now.Sub(info.ModTime()) > youngFor {
+		age := now.Sub(info.ModTime())
+		switch id, isJob := strings.CutPrefix(e.Name(), jobPrefix); {
+		case strings.HasPrefix(e.Name(), oldPrefix), strings.HasPrefix(e.Name(), newPrefix) && age > youngFor:
 			st.clear(dir)
+		case isJob && age > keptUnacked:
+			if _, err := st.load(id); err != nil { // nobody can read it
+				st.clear(dir)
+			}
 		}
 	}
 	list, err := st.jobs()
 	if err != nil {
 		return
 	}
+	for _, j := range expired(list, now) {
+		st.clear(j.dir)
+	}
+}
+
+// expired returns which of the jobs need not be kept any more.
+func expired(list []*job, now time.Time) (old []*job) {
 	list = slices.DeleteFunc(list, func(j *job) bool { return !j.over() })
 	slices.SortFunc(list, func(a, b *job) int { return a.ended.Compare(b.ended) })
 	for i, j := range list {
@@ -190,9 +202,10 @@ func (st store) sweep(now time.Time) {
 			keep = keptAcked
 		}
 		if now.Sub(j.ended) > keep || i < len(list)-maxKept {
-			st.clear(j.dir)
+			old = append(old, j)
 		}
 	}
+	return old
 }
 
 // clear removes a folder unless somebody holds its lock.

@@ -4,6 +4,7 @@ package remote
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -131,6 +132,9 @@ func keep() error {
 	if err := os.Chmod(socketFile, 0o600); err != nil {
 		return err
 	}
+	if err := j.reserve(); err != nil {
+		return err
+	}
 	if err := j.writeStarted(); err != nil {
 		return err
 	}
@@ -143,7 +147,10 @@ func keep() error {
 		}
 		_, total[i] = s.length()
 	}
-	return j.writeEnded(&e, total)
+	for err = j.writeEnded(&e, total); mayPass(err); err = j.writeEnded(&e, total) {
+		time.Sleep(spoolRetry)
+	}
+	return err
 }
 
 // unstored makes the ending of a command whose output could not be stored: its code
@@ -166,7 +173,7 @@ func newKeeper(j *job) *keeper {
 	k := &keeper{j: j, start: time.Now(), signals: make(chan string, 16)}
 	k.ctx, k.end = context.WithCancelCause(context.Background())
 	for i := range k.out {
-		k.out[i] = newSpool(".", i+1, spoolBound)
+		k.out[i] = newSpool(".", i+1, j.spool)
 	}
 	if j.spec.stdin {
 		k.in = newInlet()
@@ -310,9 +317,7 @@ func (v *viewer) follow() ending {
 	out := [2]*sendStream{call.stdout, call.stderr}
 	for i, s := range out {
 		s.begin(v.readers[i].pos)
-		if v.own {
-			s.whenTaken(v.readers[i].free)
-		}
+		s.whenTaken(v.readers[i].free)
 	}
 	var at int64
 	switch {
@@ -350,16 +355,14 @@ func (v *viewer) copy(s *spool, r *spoolReader, to *sendStream) {
 			return
 		}
 		_, err = to.Write(b[:n])
-		switch {
-		case err == errStopped && v.own:
-			s.stop()
+		if errors.Is(err, errStopped) {
 			r.leave(false)
-			return
-		case err != nil:
-			r.leave(false)
-			return
-		case !v.own:
-			r.free(r.pos)
+			if v.own {
+				s.stop()
+			}
+		}
+		if err != nil {
+			return // a client that is gone may come back for what it has not taken
 		}
 	}
 }

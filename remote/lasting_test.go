@@ -151,6 +151,7 @@ func TestRunOverABreakingLineIsWholeAndRunsOnce(t *testing.T) { breakingLine(t, 
 func breakingLine(t *testing.T, harms int) {
 	r := random(t)
 	s := newKeepingServer(t)
+	s.Spool = leastSpool // so that what is dropped too early is gone
 	text := lines(3_000_000)
 	for left := harms; left > 0; {
 		f := newFaultyLine(t, s, r, left, 400_000)

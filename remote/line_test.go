@@ -2,6 +2,7 @@ package remote
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"log/slog"
 	"net"
@@ -28,11 +29,23 @@ type line struct {
 	*Client
 	server *Server
 	home   string
+	linger time.Duration // of its commands, if they have none
+}
+
+// Run is the client's, of a command that lingers if the line's do.
+func (l *line) Run(ctx context.Context, cmd Command) (Result, error) {
+	cmd.Linger = cmp.Or(cmd.Linger, l.linger)
+	return l.Client.Run(ctx, cmd)
 }
 
 // newLine starts both ends. They are closed, and waited for, at the test's end.
 func newLine(t testing.TB) *line {
 	t.Helper()
+	if strings.HasPrefix(t.Name(), keptName) {
+		l := newKeepingLine(t)
+		l.linger = time.Minute
+		return l
+	}
 	home := t.TempDir()
 	return newLineTo(t, &Server{Home: home, Software: "test"})
 }

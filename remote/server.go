@@ -49,6 +49,9 @@ type Server struct {
 	// made when the first one comes. Its path is absolute. The program must call
 	// [KeepJob] first. If empty, there are no such jobs.
 	State string
+	// Spool is how many bytes of each output of such a job are kept, at least 1 MiB. If
+	// zero, 64 MiB.
+	Spool int64
 	// Software is what the server calls itself in its hello.
 	Software string
 	// Log tells of connections and calls. If nil, nothing is logged.

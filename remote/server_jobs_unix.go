@@ -43,7 +43,10 @@ func (call *serverCall) keep(m *message, list []string) ending {
 	case m.detach && m.stdin:
 		return refusal(125, "a command that is detached has no input")
 	}
-	j := &job{m: *m, spec: call.c.spec(m, list), who: call.c.guest.Name, only: call.c.guest.Command != "", created: call.start}
+	j := &job{
+		m: *m, spec: call.c.spec(m, list), who: call.c.guest.Name, only: call.c.guest.Command != "",
+		spool: cmp.Or(s.Spool, spoolBound), created: call.start,
+	}
 	lock, err := st.create(j)
 	switch {
 	case errors.Is(err, errJobKnown):
@@ -243,6 +246,8 @@ func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int
 	}{{uc.stdout, call.stdout}, {uc.stderr, call.stderr}} {
 		if v.own() > 0 {
 			out.to.whenTaken(func(offset int64) { up.c.taken(uc.id, out.from.fd, offset) })
+		} else {
+			out.from.confirms() // what is on its way to the client
 		}
 		flows.Go(func() {
 			if _, err := out.from.WriteTo(out.to); errors.Is(err, errStopped) {

@@ -19,8 +19,10 @@ import (
 )
 
 const (
-	// spoolBound is how many bytes of an output are kept: the length of its files.
+	// spoolBound is how many bytes of an output are kept, if the server does not say.
 	spoolBound = 64 << 20
+	// leastSpool is more than a client takes before it says so.
+	leastSpool = 1 << 20
 	// spoolRetry is how soon what could not be stored, on a full disk, is tried again.
 	spoolRetry = 200 * time.Millisecond
 )
@@ -28,7 +30,7 @@ const (
 // nobody is the floor of a spool that nobody reads: all of it may be dropped.
 const nobody = math.MaxInt64
 
-// A spool is what a command wrote to one output, the last spoolBound bytes of it, in
+// A spool is what a command wrote to one output, the last of it up to a bound, in
 // files of which each is named by the output's fd and the position of its first
 // byte. The names and lengths say all there is to know, so that a spool needs no
 // other record and whoever is killed leaves it right: what is in it was written, in
@@ -62,7 +64,7 @@ func newSpool(dir string, fd int, bound int64) *spool {
 
 // openSpool returns what is left of a spool that nobody writes to any more.
 func openSpool(dir string, fd int) (*spool, error) {
-	s := newSpool(dir, fd, spoolBound)
+	s := newSpool(dir, fd, 0)
 	s.done = true
 	prefix := strconv.Itoa(fd) + "."
 	entries, err := os.ReadDir(dir)

@@ -37,10 +37,17 @@ var (
 
 func (st store) path(id string) string { return filepath.Join(st.dir, jobPrefix+id) }
 
-// has says whether a job of this id is kept.
+// has says whether a job of this id is kept. What is left of one that was never
+// started, because its server was killed before, is removed, so that it may be.
 func (st store) has(id string) bool {
-	_, err := os.Lstat(st.path(id))
-	return err == nil
+	if _, err := os.Lstat(st.path(id)); err != nil {
+		return false
+	}
+	j, err := st.load(id)
+	if err != nil || j.state.kind != "" || j.alive() {
+		return !errors.Is(err, errNoJob)
+	}
+	return !errors.Is(st.settle(j), errNeverStarted)
 }
 
 // create makes the folder of a new job, with its lock held, which is returned. It
