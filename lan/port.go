@@ -70,7 +70,10 @@ type Port struct {
 	counts  counters
 	storm   storm
 	sources atomic.Pointer[Sources]
+	capture atomic.Pointer[capture]
 	gone    atomic.Bool
+
+	hand func([]link.Frame) (int, error) // to the machine; nil if there is none yet
 
 	closeDevice func() error // nil if there is none
 	onDown      func(error)
@@ -109,7 +112,7 @@ func (p *Port) Attach(h link.Handler) {
 	if twice {
 		panic("lan: Attach called twice")
 	}
-	p.out.open(func(frames []link.Frame) (int, error) {
+	p.open(func(frames []link.Frame) (int, error) {
 		good, err := p.info.Check(frames)
 		if good > 0 {
 			h.Receive(frames[:good])
@@ -127,14 +130,14 @@ func (p *Port) Write(frames []link.Frame) (int, error) {
 		return 0, net.ErrClosed
 	}
 	good, err := p.info.Check(frames)
-	p.forward(frames[:good])
+	p.come(frames[:good])
 	return good, err
 }
 
 // receive sends frames that a device brought.
 func (p *Port) receive(frames []link.Frame) {
 	if !p.gone.Load() {
-		p.forward(frames)
+		p.come(frames)
 	}
 }
 

@@ -452,6 +452,53 @@ func TestAnswersForEverHoldUpNobody(t *testing.T) {
 	}
 }
 
+// A port can be looked into for a while: what its machine sends and gets, in the order in which it did.
+func TestPortIsCapturedForAWhile(t *testing.T) {
+	s := newSwitch(t, lan.Config{})
+	a, port := join(t, s, lan.PortConfig{})
+	b, err := s.NewPort(lan.PortConfig{Name: "echo"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Attach(link.Handler{Receive: func(frames []link.Frame) {
+		for i := range frames {
+			b.Write([]link.Frame{frame(a.mac, b.Info().MAC, number(&frames[i])+1000)})
+		}
+	}})
+	var file bytes.Buffer
+	pcap := link.NewPcapNG(&file, link.PcapConfig{})
+	say := func(n int) []byte {
+		a.say(b.Info().MAC, n)
+		a.wants("a", n+1000)
+		return frame(b.Info().MAC, a.mac, n).Head
+	}
+	before := say(1)
+	stop, err := b.Capture(pcap)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := b.Capture(pcap); err != lan.ErrCaptured {
+		t.Errorf("captured twice: %v", err)
+	}
+	asked, answer := say(2), frame(a.mac, b.Info().MAC, 1002).Head
+	stop()
+	stop()
+	after := say(3)
+	if again, err := b.Capture(link.NewPcapNG(io.Discard, link.PcapConfig{})); err != nil {
+		t.Error(err)
+	} else {
+		again()
+	}
+	got := file.Bytes()
+	first, second := bytes.Index(got, asked), bytes.Index(got, answer)
+	if first < 0 || second < first || bytes.Contains(got, before) || bytes.Contains(got, after) || !bytes.Contains(got, []byte("echo")) {
+		t.Errorf("the question is at %d, the answer at %d of %d bytes", first, second, len(got))
+	}
+	if st := port.Stats(); st.Out != 3 {
+		t.Errorf("%+v", st)
+	}
+}
+
 // What an ordinary machine does: two hosts find each other and talk, over wires that lose
 // and file that remember, on either side of a port.
 func TestHostsTalkOverASwitch(t *testing.T) {

@@ -128,7 +128,7 @@ func (s *Switch) Plug(dev link.Device, c PortConfig) (*Port, error) {
 	s.addLocked(p)
 	s.mu.Unlock()
 	dev.Attach(link.Handler{Receive: p.receive, Room: p.out.hasRoom, Down: p.deviceDown})
-	p.out.open(dev.Write)
+	p.open(dev.Write)
 	return p, nil
 }
 
