@@ -76,7 +76,7 @@ type entry struct {
 
 func (t *table) init(age time.Duration) {
 	t.seed = rand.Uint64() | 1
-	t.every = age / sweeps
+	t.every = max(age/sweeps, time.Millisecond)
 	t.timer = time.AfterFunc(t.every, t.sweep)
 	t.timer.Stop()
 }
