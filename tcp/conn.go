@@ -38,7 +38,6 @@ type Conn struct {
 	due     instant       // when the timer ends; 0 if it does not run
 	failure syscall.Errno // why the connection ended, until that has been told
 	linger  int32         // as of SetLinger; -1 if it was not called
-	charged int           // bytes of the layer's budget
 
 	parked  *batch // what the device had no room for
 	sending bool   // a goroutine is sending, or will when there is room

@@ -68,3 +68,23 @@ func TestResetGoesBehindWhatWasWritten(t *testing.T) {
 		})
 	}
 }
+
+// What a connection keeps counts from the beginning, and not when it has been sent: others look at the budget meanwhile.
+func TestMemoryIsCountedBeforeItIsSent(t *testing.T) {
+	bubble(t, link.CableConfig{}, tcp.Config{}, func(t *testing.T, a, b *machine) {
+		ca, cb := connected(t, a, b)
+		seen := -1
+		a.wire.watch(func(s wire.TCP) bool {
+			if len(s.Payload()) > 0 && seen < 0 {
+				seen = a.Stats().Memory
+			}
+			return true
+		})
+		write(ca, string(make([]byte, 10_000)))
+		if seen < 10_000 {
+			t.Errorf("%d bytes in use while 10,000 are being sent", seen)
+		}
+		ca.Close()
+		cb.Close()
+	})
+}

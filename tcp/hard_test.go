@@ -165,6 +165,19 @@ func TestNoMemoryShutsTheWindow(t *testing.T) {
 	d.equal("taken", d.tcb.readable(), minBuffer)
 }
 
+// Who was told that there is no room hears of it when somebody has read, though more had been promised before.
+func TestWindowThatWasWithheldIsOfferedAgain(t *testing.T) {
+	c := plainConfig()
+	c.budget = &budget{limit: 1}
+	d := establishedWith(t, c, "mss 8960")
+	d.tcb.rcv.announced = 8960
+	c.budget.used.Store(2)
+	d.in("P. seq 1 ack 1 len 8000")
+	d.out(". seq 1 ack 4097 win 0", "as much as there is room for")
+	d.read(3000, 3000)
+	d.out(". seq 1 ack 4097 win 61439", "what had been promised")
+}
+
 // What came early is not kept for ever.
 func TestEarlyTextIsDroppedAtLast(t *testing.T) {
 	d := establishedPlain(t)

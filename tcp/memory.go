@@ -37,8 +37,26 @@ func (t *tcb) mayHoldEarly() int {
 	return max(t.rcv.ring.Cap(), minBuffer) - t.rcv.ring.Len()
 }
 
-// chargeLocked tells the budget how much the connection has. One that is over has nothing to send, and keeps only
-// what is still to be read.
+// resize gives a ring of the connection at least size bytes. They count before they are there: to make them may take
+// a while, and others look at the budget meanwhile.
+func (t *tcb) resize(r *ring.Ring, size, keep int) {
+	t.chargeTo(t.memory() + max(size-r.Cap(), 0))
+	r.Resize(size, keep)
+	t.charge()
+}
+
+// charge tells the budget how much the connection has.
+func (t *tcb) charge() { t.chargeTo(t.memory()) }
+
+func (t *tcb) chargeTo(n int) {
+	if more := n - int(t.snd.charged); more != 0 && t.cfg.budget != nil {
+		t.cfg.budget.used.Add(int64(more))
+		t.snd.charged = int32(n)
+	}
+}
+
+// chargeLocked is charge for a connection that may be over. Then it has nothing to send, and keeps only what is still to
+// be read.
 func (c *Conn) chargeLocked() {
 	if c.gone {
 		c.t.snd.ring, c.t.flight = ring.Ring{}, flight{}
@@ -46,8 +64,5 @@ func (c *Conn) chargeLocked() {
 	if c.gone && (c.closed || c.t.readable() == 0) {
 		c.t.rcv.ring = ring.Ring{}
 	}
-	if n := c.t.memory(); n != c.charged {
-		c.t.cfg.budget.used.Add(int64(n - c.charged))
-		c.charged = n
-	}
+	c.t.charge()
 }

@@ -90,7 +90,10 @@ func (q *halfOpens) draft(h *halfOpen, now instant) *tcb {
 	return d
 }
 
-func (l *Layer) putDraft(d *tcb) { l.drafts.Put(d) }
+func (l *Layer) putDraft(d *tcb) {
+	d.chargeTo(0)
+	l.drafts.Put(d)
+}
 
 func (q *halfOpens) init(o *Listener) {
 	q.listener, q.all = o, map[tuple]*halfOpen{}

@@ -86,7 +86,8 @@ type sendSpace struct {
 	shift    uint8
 	fin      bool // FIN follows the last byte of the ring
 	limit    int32
-	fixed    bool // limit was set by the user
+	charged  int32 // bytes of the budget, for both rings
+	fixed    bool  // limit was set by the user
 
 	ring ring.Ring
 }
@@ -104,6 +105,7 @@ type recvSpace struct {
 	fixed     bool // limit was set by the user
 	fin       bool // FIN has been taken
 	shut      bool // the user reads no more: bytes are acknowledged and dropped
+	withheld  bool // for want of memory the peer was told that the window is shut, though edge is farther
 	tune      tuner
 
 	ring ring.Ring // its end is nxt

@@ -80,7 +80,7 @@ func (t *tcb) putText(data []byte, off int) {
 		if t.early != nil {
 			keep = min(keep+t.early.reach(t.rcv.nxt), r.Cap())
 		}
-		r.Resize(max(2*r.Cap(), need, firstRing), keep)
+		t.resize(r, max(2*r.Cap(), need, firstRing), keep)
 	}
 	r.WriteAt(data, r.Len()+off)
 }

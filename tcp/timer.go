@@ -111,7 +111,7 @@ func (t *tcb) expireRetransmit(now instant) {
 			t.startRTO(now)
 		}
 	case tailing:
-		if t.mayProbeTail() && !t.holding {
+		if t.mayProbeTail() {
 			t.probeTail()
 		}
 		t.startRTO(now)
@@ -137,8 +137,6 @@ func (t *tcb) expireRTO(now instant) {
 		return
 	}
 	switch {
-	case t.holding:
-		// What was sent last has not left yet, as the device is full or the processor busy: it is not lost.
 	case t.state < established:
 		t.rtt.backoff++
 		t.synDue = true

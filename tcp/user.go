@@ -18,7 +18,7 @@ func (t *tcb) write(p []byte) int {
 	}
 	r := &t.snd.ring
 	if need := r.Len() + n; need > r.Cap() {
-		r.Resize(min(max(2*r.Cap(), need, firstRing), max(int(t.snd.limit), need)), r.Len())
+		t.resize(r, min(max(2*r.Cap(), need, firstRing), max(int(t.snd.limit), need)), r.Len())
 	}
 	return r.Write(p[:n])
 }

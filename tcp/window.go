@@ -111,7 +111,7 @@ func (t *tcb) window() uint16 {
 	if t.starved {
 		// What has been promised is not taken back, but the peer should wait, and a window that is
 		// shut keeps it from giving up (RFC 9293, Section 3.8.6.1, MUST-37).
-		t.starved = false
+		t.starved, t.rcv.withheld = false, true
 		return 0
 	}
 	edge := t.rcv.edge
@@ -122,7 +122,7 @@ func (t *tcb) window() uint16 {
 	// for that.
 	unit := 1<<t.rcv.shift - 1
 	field := min((max(edge.Since(t.rcv.nxt), 0)+unit)>>t.rcv.shift, 65535)
-	t.rcv.edge = later(t.rcv.edge, t.rcv.nxt.Add(field<<t.rcv.shift))
+	t.rcv.edge, t.rcv.withheld = later(t.rcv.edge, t.rcv.nxt.Add(field<<t.rcv.shift)), false
 	return uint16(field)
 }
 
@@ -148,11 +148,15 @@ func (t *tcb) rcvBuff() int {
 }
 
 // offerWindow decides, after the user has read, whether the peer is to be told: when
-// he has room for twice as much as he knows. To a peer that is not near the edge
-// the next acknowledgment is early enough.
+// he has room for twice as much as he knows, or for a segment if he was told that there is none. To a peer that is not
+// near the edge the next acknowledgment is early enough.
 func (t *tcb) offerWindow() {
-	if edge := t.openEdge(); t.state >= established && !t.rcv.fin && t.worthTelling(edge) &&
-		edge.Since(t.rcv.nxt) >= 2*t.rcv.wnd() {
+	if t.state < established || t.rcv.fin {
+		return
+	}
+	edge := t.openEdge()
+	switch free := edge.Since(t.rcv.nxt); {
+	case t.rcv.withheld && free >= min(t.rcvBuff()/2, int(t.rcv.mss)), t.worthTelling(edge) && free >= 2*t.rcv.wnd():
 		t.windowDue = true
 	}
 }
