@@ -27,8 +27,9 @@ func TestKernelPingsUs(t *testing.T) {
 	r.both()
 	for _, a := range []netip.Prefix{ours4, ours6} {
 		for _, n := range pingSizes {
-			out := run(t, "ping", "-n", "-c", "3", "-i", "0.05", "-W", "10", "-s", strconv.Itoa(n), a.Addr().String())
-			if !strings.Contains(out, "3 received") {
+			// One at a time: the socket of a ping that is late has no room for two long answers.
+			out := run(t, "ping", "-n", "-c", "1", "-W", "10", "-s", strconv.Itoa(n), a.Addr().String())
+			if !strings.Contains(out, "1 received") {
 				t.Errorf("%v, %d bytes:\n%s", a.Addr(), n, out)
 			}
 		}
