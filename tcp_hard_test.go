@@ -73,6 +73,39 @@ func valved(t *testing.T) (v *valve, a, b *landline.Host, far *link.Impaired) {
 	return v, a, b, far
 }
 
+// A slow device is long about what it is given, from some time on.
+type slow struct {
+	link.Device
+	from time.Time
+	done chan struct{}
+}
+
+func (s *slow) Write(f []link.Frame) (int, error) {
+	if time.Now().After(s.from) {
+		<-s.done
+	}
+	return s.Device.Write(f)
+}
+
+// While the reset is sent that ends a connection without an answer, who reads hears why it has ended.
+func TestTimeoutIsHeardWhileTheResetIsSent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		x, y := link.NewCable(link.CableConfig{})
+		s := &slow{x, time.Now().Add(2500 * time.Millisecond), make(chan struct{})}
+		far := link.Impair(y, link.Impairment{}, link.Impairment{})
+		a := newHost(t, s, landline.Config{Addresses: prefixes("10.0.0.1/24"), Probes: -1, NoIPv6: true})
+		b := newHost(t, far, landline.Config{Addresses: prefixes("10.0.0.2/24"), Probes: -1, NoIPv6: true, Seed: 2})
+		ca, _ := connected(t, a, b)
+		ca.SetKeepAliveConfig(net.KeepAliveConfig{Enable: true, Idle: 2 * time.Second, Interval: time.Second, Count: 1})
+		far.Set(link.Impairment{Loss: 1}, link.Impairment{Loss: 1})
+		time.Sleep(3500 * time.Millisecond)
+		if _, err := ca.Read(make([]byte, 1)); !errors.Is(err, syscall.ETIMEDOUT) {
+			t.Errorf("Read: %v", err)
+		}
+		close(s.done)
+	})
+}
+
 // While the device takes nothing, a reset must not look like the end of the stream.
 func TestResetIsHeardWhileTheDeviceIsFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

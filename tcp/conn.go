@@ -67,6 +67,9 @@ func (c *Conn) Via() *ip.Interface { return c.via }
 
 // unlock does what follows from a change of the connection, and lets go of the lock.
 func (c *Conn) unlock(now time.Time) {
+	if c.t.state == closed {
+		c.endLocked() // who reads while a last reset is sent hears of it
+	}
 	if !c.sending {
 		c.sendLocked(now)
 	}

@@ -528,8 +528,8 @@ func TestKeepAliveIsTheUsers(t *testing.T) {
 		defer c.Close()
 		time.Sleep(1000 * time.Hour)
 		p.silent("it is off")
+		p.send(hostAddr, 80, said{flags: wire.FlagACK, seq: seq, ack: ack}) // or it would be asked at once
 		c.SetKeepAlive(3*time.Hour, time.Minute, 2)
-		p.send(hostAddr, 80, said{flags: wire.FlagACK, seq: seq, ack: ack})
 		for range 2 {
 			time.Sleep(3*time.Hour - time.Second)
 			p.silent("the peer has been heard of")
