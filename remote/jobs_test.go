@@ -341,7 +341,7 @@ func TestJobWhoseKeeperIsKilledIsLost(t *testing.T) {
 		t.Skip("what is left of it ends on Linux alone")
 	}
 	l := newKeepingLine(t)
-	id := start(t, l, sh("echo $$ $PPID; echo oops >&2; exec sleep 600"))
+	id := start(t, l, sh("setsid sleep 600 & echo $$ $PPID $!; echo oops >&2; exec sleep 600"))
 	seen, oops := make(report, 10), make(report, 10)
 	end := make(chan error, 1)
 	go func() {
@@ -352,8 +352,8 @@ func TestJobWhoseKeeperIsKilledIsLost(t *testing.T) {
 		end <- err
 	}()
 	<-oops
-	pid, keeper, _ := strings.Cut(<-seen, " ")
-	n, err := strconv.Atoi(keeper)
+	numbers := strings.Fields(<-seen)
+	n, err := strconv.Atoi(numbers[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +363,8 @@ func TestJobWhoseKeeperIsKilledIsLost(t *testing.T) {
 	if err := <-end; err == nil {
 		t.Error("no error")
 	}
-	wantGone(t, pid)
+	wantGone(t, numbers[0])
+	wantGone(t, numbers[2]) // although it has left the session
 	var out bytes.Buffer
 	r, err := l.Attach(t.Context(), Attachment{Job: id, Stderr: &out})
 	if r.Reason != Lost || err == nil || out.String() != "oops\n" {

@@ -135,6 +135,10 @@ func keep() error {
 	if err := j.reserve(); err != nil {
 		return err
 	}
+	if err := j.contain(); err != nil {
+		return err
+	}
+	defer j.release()
 	if err := j.writeStarted(); err != nil {
 		return err
 	}
