@@ -151,6 +151,7 @@ func keep() error {
 		}
 		_, total[i] = s.length()
 	}
+	signal.Reset(syscall.SIGTERM, syscall.SIGINT)
 	for err = j.writeEnded(&e, total); mayPass(err); err = j.writeEnded(&e, total) {
 		time.Sleep(spoolRetry)
 	}
