@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -24,9 +25,27 @@ import (
 // sockets that it opens.
 type rig struct {
 	*testing.T
+	rigConfig
 	dev  link.Device
+	bad  *link.Impaired // between the TAP and where frames are captured, if the wire is impaired
 	file string
 }
+
+// A rigConfig says what the wire is like. The zero value is a perfect one, and a TAP with all offloads.
+type rigConfig struct {
+	without  link.Offloads // of the TAP
+	snap     int           // how many bytes of a frame are captured, so that its checksum is not seen; if zero, all
+	calm     bool          // TCP has no reason to send anything twice
+	impaired bool          // the wire will be bad
+	damaged  bool          // even so that frames are
+	deaf     bool          // we do not hear that packets are too long
+}
+
+// badFrames is the display filter of what no capture may hold. An ICMP error quotes a packet as it was when its
+// checksum was still open. The kernel writes the wrong one of two zeros, 0xffff, for TCP as for UDP.
+const badFrames = "_ws.malformed or ip.checksum.status == 0 or icmp.checksum.status == 0 or icmpv6.checksum.status == 0 " +
+	"or igmp.checksum.status == 0 or ((udp.checksum.status == 0 or tcp.checksum.status == 0 and tcp.checksum != 0xffff) " +
+	"and not icmp and not icmpv6)"
 
 // The addresses of both ends.
 var (
@@ -38,22 +57,26 @@ var (
 const patience = 30 * time.Second
 
 // newRig makes a namespace and a TAP in it, and gives the kernel its addresses there.
-func newRig(t *testing.T) *rig {
+func newRig(t *testing.T) *rig { return rigConfig{}.make(t) }
+
+func (cfg rigConfig) make(t *testing.T) *rig {
 	t.Helper()
 	enterNamespace(t)
 	need(t, "ip", "tshark")
 	// It stays when landline closes it, so that a program which hears the last words can still act on them.
 	run(t, "ip", "tuntap", "add", "dev", "tap0", "mode", "tap")
-	tap, err := link.OpenTAP(link.TAPConfig{Name: "tap0"})
+	// What landline has not read yet waits in a queue, beyond which the kernel drops in silence.
+	run(t, "ip", "link", "set", "tap0", "txqueuelen", "10000")
+	tap, err := link.OpenTAP(link.TAPConfig{Name: "tap0", Without: cfg.without})
 	if err != nil {
 		miss(t, err.Error())
 	}
-	r := &rig{T: t, file: filepath.Join(t.TempDir(), "wire.pcapng")}
+	r := &rig{T: t, rigConfig: cfg, file: filepath.Join(t.ArtifactDir(), "wire.pcapng")}
 	file, err := os.Create(r.file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	pcap := link.NewPcapNG(file, link.PcapConfig{})
+	pcap := link.NewPcapNG(file, link.PcapConfig{SnapLen: cfg.snap, OpenChecksums: cfg.snap != 0})
 	t.Cleanup(func() {
 		if err := pcap.Close(); err != nil {
 			t.Error(err)
@@ -61,7 +84,15 @@ func newRig(t *testing.T) *rig {
 		file.Close()
 		r.checkCapture()
 	})
-	r.dev = link.Capture(tap, pcap)
+	r.dev = link.Device(tap)
+	if cfg.impaired {
+		r.bad = link.Impair(tap, link.Impairment{}, link.Impairment{})
+		r.dev = r.bad
+	}
+	if cfg.deaf {
+		r.dev = deafDevice{r.dev}
+	}
+	r.dev = link.Capture(r.dev, pcap)
 	run(t, "ip", "link", "set", "lo", "up")
 	run(t, "ip", "addr", "add", kernel4.String(), "dev", "tap0")
 	run(t, "ip", "addr", "add", kernel6.String(), "dev", "tap0", "nodad")
@@ -114,24 +145,33 @@ func (r *rig) both() *landline.Host {
 	return r.host(landline.Config{Addresses: []netip.Prefix{ours4, ours6}})
 }
 
-// checkCapture holds that tshark finds no malformed frame and no bad checksum in what has passed.
+// checkCapture holds that tshark finds no fault with what has passed.
 func (r *rig) checkCapture() {
 	r.Helper()
-	// An ICMP error quotes a packet as it was when its checksum was still open.
-	bad := "_ws.malformed or ip.checksum.status == 0 or icmp.checksum.status == 0 " +
-		"or icmpv6.checksum.status == 0 or igmp.checksum.status == 0 or ((udp.checksum.status == 0 or tcp.checksum.status == 0) and not icmp and not icmpv6)"
-	args := []string{"-r", r.file, "-n", "-Y", bad}
-	for _, p := range []string{"ip", "tcp", "udp"} {
-		args = append(args, "-o", p+".check_checksum:TRUE")
+	if r.calm {
+		for _, u := range upsets(r.tcpFrames()) {
+			r.Error(u)
+		}
+		return
 	}
-	cmd := exec.Command(need(r.T, "tshark")["tshark"], args...)
-	out, err := cmd.Output()
+	if bad := r.tshark("-Y", badFrames); bad != "" && !r.damaged {
+		r.Errorf("tshark finds fault with\n%s", bad)
+	}
+}
+
+// tshark runs tshark on the capture, and returns what it prints. All checksums are checked that can be. What programs say to each
+// other over TCP is not looked at.
+func (r *rig) tshark(args ...string) string {
+	r.Helper()
+	args = append([]string{"-r", r.file, "-n", "-d", "tcp.port==1-65535,data"}, args...)
+	for _, p := range []string{"ip", "tcp", "udp"} {
+		args = append(args, "-o", p+".check_checksum:"+strings.ToUpper(strconv.FormatBool(p == "ip" || r.snap == 0)))
+	}
+	out, err := exec.Command(need(r.T, "tshark")["tshark"], args...).Output()
 	if err != nil {
 		r.Errorf("tshark: %v", err)
 	}
-	if text := strings.TrimSpace(string(out)); text != "" {
-		r.Errorf("tshark finds fault with\n%s", text)
-	}
+	return strings.TrimSpace(string(out))
 }
 
 // eventually waits until a condition holds.

@@ -116,7 +116,6 @@ const (
 func TestDatagramsGoBothWays(t *testing.T) {
 	r := newRig(t)
 	h := r.both()
-	run(t, "ip", "link", "set", "tap0", "txqueuelen", "2000")
 	for _, c := range []struct {
 		ours, theirs netip.Addr
 		most         int

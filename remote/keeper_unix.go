@@ -135,10 +135,6 @@ func keep() error {
 	if err := j.reserve(); err != nil {
 		return err
 	}
-	if err := j.contain(); err != nil {
-		return err
-	}
-	defer j.release()
 	if err := j.writeStarted(); err != nil {
 		return err
 	}
@@ -151,7 +147,6 @@ func keep() error {
 		}
 		_, total[i] = s.length()
 	}
-	signal.Reset(syscall.SIGTERM, syscall.SIGINT)
 	for err = j.writeEnded(&e, total); mayPass(err); err = j.writeEnded(&e, total) {
 		time.Sleep(spoolRetry)
 	}

@@ -13,8 +13,7 @@ type processSpec struct {
 	env   []string
 	dir   string
 	stdin bool
-	job   string
-	group string
+	kept  bool
 }
 
 type startError struct {
