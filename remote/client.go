@@ -64,16 +64,22 @@ func NewClient(nc net.Conn, software string) *Client {
 }
 
 // Connected waits until the server has let this client in, and returns what it
-// says of itself. A server that refuses gives a *GoodbyeError if it says why; over
+// says of itself. It does so again when the connection has ended. A server that refuses gives a *GoodbyeError if it says why; over
 // TLS the error is the handshake's, and identity.Refused knows it.
 func (cl *Client) Connected(ctx context.Context) (Hello, error) {
+	var err error
 	select {
 	case <-cl.ready:
-		return cl.hello, nil
 	case <-cl.c.done:
-		return Hello{}, cl.err()
+		err = cl.err()
 	case <-ctx.Done():
-		return Hello{}, context.Cause(ctx)
+		err = context.Cause(ctx)
+	}
+	select {
+	case <-cl.ready: // whatever has happened since
+		return cl.hello, nil
+	default:
+		return Hello{}, err
 	}
 }
 

@@ -13,6 +13,10 @@
 // says that it is not, the code is the program's own or the reason says why there
 // is none. A reader that is slow makes the program wait and takes no memory.
 //
+// A server with a [Server.State] keeps jobs: commands that outlive their connection,
+// and the server too. [Client.Start] starts one, [Client.Attach] sees its output again,
+// and a [Lasting] carries an ordinary run over connections that break.
+//
 // The package does not know who is at the other end: who may come in is settled
 // before, by [Server.Admit] and package identity. It does not use a shell unless
 // asked to, and does not decode text.

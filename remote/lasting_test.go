@@ -355,3 +355,16 @@ func leaving(socket string) error {
 	_, err = NewClient(nc, "test").Run(context.Background(), cmd)
 	return err
 }
+
+func TestHelloIsKnownAfterTheConnectionsEnd(t *testing.T) {
+	l := newLine(t)
+	if _, err := l.Connected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l.Close()
+	for range 100 {
+		if hello, err := l.Connected(t.Context()); err != nil || hello.Software != "test" {
+			t.Fatalf("%+v, %v", hello, err)
+		}
+	}
+}

@@ -201,6 +201,9 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 	case r.Reason == remote.Lost:
 		err = afterwards(err)
 		r.Error = err.Error()
+		if f.reconnect > 0 {
+			err = &hinted{err, "if it runs yet: landline attach " + h.text + " " + r.Job}
+		}
 		return r, err
 	case r.Reason == remote.Cancelled && ctx.Err() != nil:
 		return r, context.Cause(ctx)
