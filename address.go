@@ -76,6 +76,8 @@ func (h *Host) hostAddrs(ctx context.Context, f family, host string) ([]netip.Ad
 	}
 	a = a.Unmap()
 	switch {
+	case f == both && a == netip.IPv6Unspecified():
+		return []netip.Addr{a, netip.IPv4Unspecified()}, nil // this host, by what it has
 	case f.takes(a):
 		return []netip.Addr{a}, nil
 	case a == netip.IPv6Unspecified():

@@ -40,10 +40,10 @@ func (h *Host) dialTCP(ctx context.Context, network, address string) (net.Conn, 
 	}
 	var first error
 	for k, to := range targets {
-		if ctx.Err() != nil && first == nil {
-			first = &net.OpError{Op: "dial", Net: network, Addr: tcpAddr(to), Err: mapContext(ctx.Err())}
-		}
-		if ctx.Err() != nil {
+		if err := ctx.Err(); err != nil { // asked once: it may end at any time
+			if first == nil {
+				first = &net.OpError{Op: "dial", Net: network, Addr: tcpAddr(to), Err: mapContext(err)}
+			}
 			break
 		}
 		part, cancel := partOf(ctx, len(targets)-k)

@@ -85,6 +85,37 @@ func TestTCPCarriesAStreamBothWays(t *testing.T) {
 	}
 }
 
+// lateContext ends when it is asked for the n-th time.
+type lateContext struct {
+	context.Context
+	left int
+}
+
+func (c *lateContext) Err() error {
+	if c.left--; c.left < 0 {
+		return context.Canceled
+	}
+	return nil
+}
+
+// Whenever the context ends, there is a connection or an error.
+func TestTCPDialEndsWithItsContextAtAnyTime(t *testing.T) {
+	h := newHost(t, nil, landline.Config{})
+	l := must(h.Listen(t.Context(), "tcp", "127.0.0.1:0"))
+	defer l.Close()
+	for n := range 20 {
+		c, err := h.DialContext(&lateContext{t.Context(), n}, "tcp", l.Addr().String())
+		switch {
+		case err == nil && c == nil:
+			t.Errorf("asked %d times: neither a connection nor an error", n)
+		case err == nil:
+			c.Close()
+		case !errors.Is(err, context.Canceled):
+			t.Errorf("asked %d times: %v", n, err)
+		}
+	}
+}
+
 func TestTCPRefusesWhereNobodyListens(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b := neighbors(t, link.CableConfig{})

@@ -75,7 +75,11 @@ func (p *Path) toLocal(v *view) bool {
 // local makes p lead back to this host.
 func (p *Path) local(v *view, s *Stack) Drop {
 	p.i, p.kind, p.mac = s.lo, pathLocal, s.lo.mac
-	if !p.src.IsValid() {
+	switch {
+	case p.src.IsValid():
+	case p.dst.IsLoopback():
+		p.src = loopbackOf(p.dst) // for all of 127.0.0.0/8
+	default:
 		p.src = p.dst
 	}
 	return p.checkSource(v)

@@ -9,6 +9,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"strings"
+	"syscall"
 	"time"
 
 	"landline/frame"
@@ -24,8 +26,12 @@ const (
 	lockFile    = "lock"   // is locked while the keeper lives
 	socketFile  = "socket" // where the keeper answers
 	ackedFile   = "acked"  // is there once a client has all of it
+	cgroupFile  = "cgroup" // the folder of its control group
 	keeperWords = "keeper.log"
 )
+
+// cgroupPrefix and the job's id are the name of its control group.
+const cgroupPrefix = "landline-"
 
 // A job is one that is kept, as its folder tells.
 type job struct {
@@ -131,7 +137,7 @@ func (j *job) decode(r io.Reader) error {
 	if len(list) < j.m.args {
 		return errors.New("not as many arguments as there should be")
 	}
-	j.spec = processSpec{args: list[:j.m.args], env: list[j.m.args:], dir: j.m.dir, stdin: j.m.stdin, kept: true}
+	j.spec = processSpec{args: list[:j.m.args], env: list[j.m.args:], dir: j.m.dir, stdin: j.m.stdin, job: j.m.job}
 	return nil
 }
 
@@ -208,6 +214,38 @@ func (j *job) writeState(temp string, h *frame.Builder) error {
 // reserve makes sure that the disk has room for the job's end.
 func (j *job) reserve() error {
 	return os.WriteFile(j.file(endFile), make([]byte, 4096), 0o600)
+}
+
+// contain gives the job a control group, if it can have one.
+func (j *job) contain() error {
+	if j.spec.group = makeCgroup(j.m.job); j.spec.group == "" {
+		return nil
+	}
+	return os.WriteFile(j.file(cgroupFile), []byte(j.spec.group), 0o600)
+}
+
+// group returns the folder of the job's control group, "" if it has none.
+func (j *job) group() string {
+	b, _ := os.ReadFile(j.file(cgroupFile))
+	if dir := string(b); strings.HasPrefix(filepath.Base(dir), cgroupPrefix) {
+		return dir
+	}
+	return ""
+}
+
+// release removes the job's control group, if it has one and nobody is in it.
+func (j *job) release() {
+	if dir := j.group(); dir != "" {
+		_ = syscall.Rmdir(dir)
+	}
+}
+
+// killLeft kills what a dead keeper has left of the job.
+func (j *job) killLeft() {
+	if dir := j.group(); dir != "" {
+		killCgroup(dir)
+	}
+	killJob(j.m.job)
 }
 
 // spools opens what is left of a job's outputs once nobody writes them any more.

@@ -6,6 +6,9 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -341,7 +344,7 @@ func TestJobWhoseKeeperIsKilledIsLost(t *testing.T) {
 		t.Skip("what is left of it ends on Linux alone")
 	}
 	l := newKeepingLine(t)
-	id := start(t, l, sh("echo $$ $PPID; echo oops >&2; exec sleep 600"))
+	id := start(t, l, sh("setsid sleep 600 & echo $$ $PPID $!; echo oops >&2; exec sleep 600"))
 	seen, oops := make(report, 10), make(report, 10)
 	end := make(chan error, 1)
 	go func() {
@@ -352,8 +355,8 @@ func TestJobWhoseKeeperIsKilledIsLost(t *testing.T) {
 		end <- err
 	}()
 	<-oops
-	pid, keeper, _ := strings.Cut(<-seen, " ")
-	n, err := strconv.Atoi(keeper)
+	numbers := strings.Fields(<-seen)
+	n, err := strconv.Atoi(numbers[1])
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -363,7 +366,8 @@ func TestJobWhoseKeeperIsKilledIsLost(t *testing.T) {
 	if err := <-end; err == nil {
 		t.Error("no error")
 	}
-	wantGone(t, pid)
+	wantGone(t, numbers[0])
+	wantGone(t, numbers[2]) // although it has left the session
 	var out bytes.Buffer
 	r, err := l.Attach(t.Context(), Attachment{Job: id, Stderr: &out})
 	if r.Reason != Lost || err == nil || out.String() != "oops\n" {
@@ -618,6 +622,121 @@ func TestKeptCommandLeadsASessionAndInheritsNothing(t *testing.T) {
 	if _, kept, _ := l.run(t, Command{Args: files, Linger: time.Minute}); kept != plain {
 		t.Errorf("it has the files %q, others have %q", kept, plain)
 	}
+}
+
+// TestRunThatIsSentAgainGivesItsInputOnce sends a run whose answer the client never
+// saw a second time, when the job has a part of its input.
+func TestRunThatIsSentAgainGivesItsInputOnce(t *testing.T) {
+	s := newKeepingServer(t)
+	again := func(input string, end bool) *peer {
+		p, _ := peerOfServer(t, s, Guest{})
+		p.send(helloLine, "")
+		p.send(`{"kind":"run","call":1,"job":"a","args":1,"stdin":true,"linger_ms":60000}`, "cat\x00")
+		p.send(`{"kind":"data","call":1,"fd":0,"offset":0}`, input)
+		if end {
+			p.send(fmt.Sprintf(`{"kind":"end","call":1,"fd":0,"offset":%d}`, len(input)), "")
+		}
+		return p
+	}
+	first := again("abc", false)
+	first.expect(kindStarted)
+	if _, body, err := first.next(); string(body) != "abc" {
+		t.Fatalf("%q, %v", body, err)
+	}
+	first.nc.Close()
+	second := again("abcdef", true)
+	if m := second.expect(kindStarted); m.begin != [3]int64{3, 0, 0} {
+		t.Errorf("%+v", m)
+	}
+	var out string
+	for {
+		m, body, err := second.next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m.kind == kindExit {
+			if m.reason != Exited || m.stdoutBytes != 6 || out != "abcdef" {
+				t.Errorf("%+v, %q", m, out)
+			}
+			return
+		}
+		out += string(body)
+	}
+}
+
+func TestLateCallDoesNotTakeThePlaceOfTheNext(t *testing.T) {
+	l := newKeepingLine(t)
+	cmd := sh("read x; echo $x; exit 5")
+	cmd.Job = NewJobID()
+	input, never := io.Pipe()
+	defer never.Close()
+	first := make(chan Result, 1)
+	go func() {
+		r, _ := l.Client.Run(t.Context(), Command{Args: cmd.Args, Job: cmd.Job, Linger: time.Minute, Stdin: input})
+		first <- r
+	}()
+	waitFor(t, "the job", func() bool { return state(t, l, cmd.Job) == Running })
+	own := func(rank int64, input string) chan Result {
+		result := make(chan Result, 1)
+		e := &errand{Command: Command{Job: cmd.Job}, rank: rank}
+		if input != "" {
+			e.feed = newReplay(strings.NewReader(input)).feed
+		}
+		cl := l.dial(t)
+		go func() {
+			r, err := cl.attach(t.Context(), e, false)
+			if err != nil {
+				t.Error(err)
+			}
+			result <- r
+		}()
+		return result
+	}
+	third := own(3, "")
+	wantTakenOver := func(who string, result chan Result) {
+		t.Helper()
+		if r := <-result; r.Reason != Cancelled || r.Error != errTakenOver.Error() {
+			t.Errorf("%s: %+v", who, r)
+		}
+	}
+	wantTakenOver("the first", first)
+	wantTakenOver("the second, which is late", own(2, "never\n"))
+	fourth := own(4, "hello\n")
+	wantTakenOver("the third", third)
+	if r := <-fourth; r.Reason != Exited || r.Code != 5 || r.StdoutBytes != 6 {
+		t.Errorf("the fourth: %+v", r)
+	}
+}
+
+func TestCommandEndsWithItsKeeper(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("only Linux tells it")
+	}
+	socket := t.TempDir() + "/s"
+	killServer := serveAt(t, socket)
+	nc, err := net.Dial("unix", socket)
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := &line{Client: NewClient(nc, "test")}
+	defer l.Close()
+	file := t.TempDir() + "/numbers"
+	start(t, l, sh(`echo $PPID $$ >"$1.new"; mv "$1.new" "$1"; exec sleep 600`, file))
+	var numbers []string
+	waitFor(t, "its numbers", func() bool {
+		b, err := os.ReadFile(file)
+		numbers = strings.Fields(string(b))
+		return err == nil
+	})
+	killServer() // which would have killed it, too
+	keeper, err := strconv.Atoi(numbers[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.Kill(keeper, unix.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	wantGone(t, numbers[1])
 }
 
 func TestRequestsOfKeepersAreStrict(t *testing.T) {

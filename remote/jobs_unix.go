@@ -187,6 +187,11 @@ func (st store) sweep(now time.Time) {
 	if err != nil {
 		return
 	}
+	for _, j := range list {
+		if j.over() {
+			j.release() // when it ended, somebody may still have been in it
+		}
+	}
 	for _, j := range expired(list, now) {
 		st.clear(j.dir)
 	}

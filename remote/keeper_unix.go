@@ -135,6 +135,10 @@ func keep() error {
 	if err := j.reserve(); err != nil {
 		return err
 	}
+	if err := j.contain(); err != nil {
+		return err
+	}
+	defer j.release()
 	if err := j.writeStarted(); err != nil {
 		return err
 	}
@@ -147,6 +151,7 @@ func keep() error {
 		}
 		_, total[i] = s.length()
 	}
+	signal.Reset(syscall.SIGTERM, syscall.SIGINT)
 	for err = j.writeEnded(&e, total); mayPass(err); err = j.writeEnded(&e, total) {
 		time.Sleep(spoolRetry)
 	}

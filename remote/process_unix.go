@@ -22,8 +22,12 @@ type processSpec struct {
 	env   []string // added to this process's own
 	dir   string
 	stdin bool
-	kept  bool // by a keeper: it leads a session, and ends with who started it
+	job   string // if not empty, it is kept: it leads a session, and ends with who started it
+	group string // the folder of its control group, if it has one
 }
+
+// jobVariable holds the job's id in a kept command's environment.
+const jobVariable = "LANDLINE_JOB"
 
 // A startError says why a command could not be started.
 type startError struct {
@@ -39,6 +43,7 @@ type process struct {
 	cmd            *exec.Cmd
 	stdin          *os.File // nil if it has none
 	stdout, stderr *os.File
+	group          string // its control group's folder, or ""
 	ended          chan struct{}
 	state          *os.ProcessState // once it is reaped
 }
@@ -46,6 +51,9 @@ type process struct {
 func startProcess(spec *processSpec) (*process, error) {
 	env := append(os.Environ(), "PWD="+spec.dir)
 	env = append(env, spec.env...)
+	if spec.job != "" {
+		env = append(env, jobVariable+"="+spec.job)
+	}
 	if info, err := os.Stat(spec.dir); err != nil || !info.IsDir() {
 		return nil, &startError{125, fmt.Sprintf("no such directory: %s", spec.dir)}
 	}
@@ -53,10 +61,17 @@ func startProcess(spec *processSpec) (*process, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &process{ended: make(chan struct{})}
-	p.cmd = &exec.Cmd{Path: path, Args: spec.args, Env: env, Dir: spec.dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: !spec.kept, Setsid: spec.kept}}
-	if spec.kept {
+	p := &process{ended: make(chan struct{}), group: spec.group}
+	p.cmd = &exec.Cmd{Path: path, Args: spec.args, Env: env, Dir: spec.dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: spec.job == "", Setsid: spec.job != ""}}
+	if spec.job != "" {
 		p.endWithParent()
+	}
+	if spec.group != "" {
+		done, err := p.joinCgroup(spec.group)
+		if err != nil {
+			return nil, &startError{125, fmt.Sprintf("no control group: %v", err)}
+		}
+		defer done()
 	}
 	theirs, err := p.pipes(spec.stdin)
 	defer closeAll(theirs)
@@ -165,7 +180,14 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 func (p *process) exited() <-chan struct{} { return p.ended }
 
 func (p *process) terminate() { p.send(unix.SIGTERM) }
-func (p *process) kill()      { p.send(unix.SIGKILL) }
+
+// kill kills the group, and if there is a control group, what has left it, too.
+func (p *process) kill() {
+	p.send(unix.SIGKILL)
+	if p.group != "" {
+		killCgroup(p.group)
+	}
+}
 
 // signal sends a signal by its name without SIG, or by its number. An unknown one
 // is ignored.

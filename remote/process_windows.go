@@ -13,7 +13,8 @@ type processSpec struct {
 	env   []string
 	dir   string
 	stdin bool
-	kept  bool
+	job   string
+	group string
 }
 
 type startError struct {

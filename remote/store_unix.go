@@ -152,6 +152,7 @@ func (st store) settle(j *job) error {
 		st.remove(j.dir)
 		return errNeverStarted
 	}
+	j.killLeft()
 	outs, err := j.spools()
 	if err != nil {
 		return err
@@ -180,6 +181,7 @@ func (j *job) untilLastTrace() time.Duration {
 
 // remove removes a job's folder, whose lock is held. It is gone at once.
 func (st store) remove(dir string) {
+	(&job{dir: dir}).release()
 	old := filepath.Join(st.dir, oldPrefix+strings.TrimPrefix(filepath.Base(dir), jobPrefix))
 	if os.Rename(dir, old) == nil {
 		dir = old

@@ -121,6 +121,30 @@ func TestReplacedRecordsOfTimeWaitAreForgotten(t *testing.T) {
 	})
 }
 
+// Better to forget one early than to have no room for a live one.
+func TestTimeWaitIsBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l, _ := lone(t)
+		s := &l.shards[0]
+		for k := range uint32(2 * maxWaits) {
+			remote := netip.AddrPortFrom(netip.AddrFrom4([4]byte{10, 1, byte(k >> 16), 1}), uint16(k))
+			s.mu.Lock()
+			s.waitLocked(&tuple{netip.MustParseAddrPort("10.0.0.1:80"), remote}, &waitRecord{waiter: waiter{until: l.plain.at(time.Now()).add(time.Minute)}})
+			s.mu.Unlock()
+		}
+		if n := len(s.waits); n != maxWaits {
+			t.Errorf("%d records, and there is room for %d", n, maxWaits)
+		}
+		if n := len(s.ends.all) - s.ends.head; n > 2*maxWaits {
+			t.Errorf("%d entries of them", n)
+		}
+		time.Sleep(2 * time.Minute)
+		if n := len(s.waits); n != 0 {
+			t.Errorf("%d are left in the end", n)
+		}
+	})
+}
+
 // Strangers can neither prolong TIME-WAIT nor make it answer all the time.
 func TestTimeWaitIsNotForStrangers(t *testing.T) {
 	cfg := config{epoch: simStart}.filled()
