@@ -20,7 +20,7 @@ type badness struct {
 func TestStreamsAreRightOverABadWire(t *testing.T) {
 	testBadness(t, rigConfig{impaired: true}, []badness{
 		{"loss", link.Impairment{Loss: 0.02}, func(s *link.ImpairStats) uint64 { return s.Lost }},
-		{"bursts", link.Impairment{Burst: link.Burst{Enter: 0.002, Leave: 0.2}}, func(s *link.ImpairStats) uint64 { return s.Lost }},
+		{"bursts", link.Impairment{Burst: link.Burst{Enter: 0.005, Leave: 0.2}}, func(s *link.ImpairStats) uint64 { return s.Lost }},
 		{"duplication", link.Impairment{Duplicate: 0.05}, func(s *link.ImpairStats) uint64 { return s.Duplicated }},
 		{"reordering", link.Impairment{Delay: 2 * time.Millisecond, Reorder: 0.05}, func(s *link.ImpairStats) uint64 { return s.Reordered }},
 		{"jitter", link.Impairment{Delay: time.Millisecond, Jitter: time.Millisecond, Overtake: true},
@@ -44,7 +44,7 @@ func testBadness(t *testing.T, cfg rigConfig, all []badness) {
 			r.bad.Set(b.does, b.does)
 			for _, fromUs := range []bool{true, false} {
 				ours, theirs := r.connect(h, p, fromUs)
-				r.swap(fmt.Sprintf("%v, %s, from us %v", p.ours, b.name, fromUs), ours, theirs, 1<<20)
+				r.swap(fmt.Sprintf("%v, %s, from us %v", p.ours, b.name, fromUs), ours, theirs, 512<<10)
 			}
 			out, in := r.bad.Stats()
 			if b.did(&out) == 0 || b.did(&in) == 0 {

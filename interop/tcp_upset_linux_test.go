@@ -52,6 +52,9 @@ func (r *rig) tcpFrames() (all []tcpFrame) {
 		p.size += p.flags&flagFIN + p.flags&flagSYN>>1
 		all = append(all, p)
 	}
+	if len(all) == 0 {
+		r.Error("tshark sees no segments")
+	}
 	return all
 }
 
