@@ -30,24 +30,28 @@ func TestTCPStormLeavesNothing(t *testing.T) {
 		h := newHost(t, nil, landline.Config{})
 		storm(t, h, h, "127.0.0.1:80", 1000)
 	})
-	t.Run("bad", func(t *testing.T) {
-		synctest.Test(t, func(t *testing.T) {
-			x, y := link.NewCable(link.CableConfig{Seed: 1, Checksums: true})
-			bad := link.Impairment{
-				Loss: 0.02, Duplicate: 0.02, Corrupt: 0.01, Delay: 5 * time.Millisecond, Jitter: 4 * time.Millisecond, Overtake: true,
-				Rate: 100_000_000,
-			}
-			a := newHost(t, link.Impair(x, bad, bad), landline.Config{Addresses: prefixes("10.0.0.1/24"), Probes: -1, NoIPv6: true})
-			b := newHost(t, y, landline.Config{Addresses: prefixes("10.0.0.2/24"), Probes: -1, NoIPv6: true, Seed: 2})
-			storm(t, a, b, "10.0.0.2:80", 500)
-			time.Sleep(10 * time.Minute)
-			for _, h := range []*landline.Host{a, b} {
-				if n, m := len(h.Conns()), h.Stats().TCP.Memory; n != 0 || m != 0 {
-					t.Errorf("%d connections are left, %d bytes", n, m)
+	for _, limit := range []int{0, 200 << 10} {
+		t.Run(fmt.Sprintf("bad, with memory for %d", limit), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				x, y := link.NewCable(link.CableConfig{Seed: 1, Checksums: true})
+				bad := link.Impairment{
+					Loss: 0.02, Duplicate: 0.02, Corrupt: 0.01, Delay: 5 * time.Millisecond, Jitter: 4 * time.Millisecond, Overtake: true,
+					Rate: 100_000_000,
 				}
-			}
+				cfg := landline.Config{Addresses: prefixes("10.0.0.1/24"), Probes: -1, NoIPv6: true, MemoryLimit: limit}
+				a := newHost(t, link.Impair(x, bad, bad), cfg)
+				cfg.Addresses, cfg.Seed = prefixes("10.0.0.2/24"), 2
+				b := newHost(t, y, cfg)
+				storm(t, a, b, "10.0.0.2:80", 500)
+				time.Sleep(10 * time.Minute)
+				for _, h := range []*landline.Host{a, b} {
+					if n, m := len(h.Conns()), h.Stats().TCP.Memory; n != 0 || m != 0 {
+						t.Errorf("%d connections are left, %d bytes", n, m)
+					}
+				}
+			})
 		})
-	})
+	}
 }
 
 // storm has n clients on a visit an echo at an address of b, 20 at a time.
@@ -117,10 +121,11 @@ func visit(k int, h *landline.Host, address string) error {
 		return nil
 	case 3: // rudely
 		c.SetLinger(0)
+		c.SetWriteDeadline(time.Now().Add(time.Second)) // an echo that nobody reads may hold it up
 		c.Write(data)
 		return nil
-	case 4: // without waiting for the answer
-		_, err := c.Write(data)
+	case 4: // without waiting for the answer, which is no longer than fits between two who do not read
+		_, err := c.Write(data[:min(len(data), 4000)])
 		return err
 	case 5: // impatiently
 		c.SetDeadline(time.Now().Add(time.Duration(rnd.IntN(1000)) * time.Microsecond))

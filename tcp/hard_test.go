@@ -198,8 +198,10 @@ func TestWindowThatWasWithheldIsOfferedAgain(t *testing.T) {
 	c.budget.used.Store(2)
 	d.in("P. seq 1 ack 1 len 8000")
 	d.out(". seq 1 ack 4097 win 0", "as much as there is room for")
+	d.write(10)
+	d.out("P. seq 1 ack 4097 win 0 len 10", "what says something else must not open it")
 	d.read(3000, 3000)
-	d.out(". seq 1 ack 4097 win 61439", "what had been promised")
+	d.out(". seq 11 ack 4097 win 61439", "what had been promised")
 }
 
 // What came early is not kept for ever.

@@ -15,7 +15,8 @@ import (
 // It reports whether the window changed. It may have shrunk, so that more is on its
 // way than it lets in: that is not an error (MUST-34), and not taken back.
 func (t *tcb) updateWindow(s *segment) (changed bool) {
-	if s.seq.Before(t.snd.wl1) || s.seq == t.snd.wl1 && s.ack.Before(t.snd.wl2) {
+	old := s.seq.Before(t.snd.wl1) || s.seq == t.snd.wl1 && s.ack.Before(t.snd.wl2)
+	if old && !t.speaksFromTheEdge(s) {
 		return false
 	}
 	wnd := uint32(s.wnd) << t.snd.shift
@@ -26,6 +27,13 @@ func (t *tcb) updateWindow(s *segment) (changed bool) {
 	t.snd.wnd, t.snd.wl1, t.snd.wl2 = wnd, s.seq, s.ack
 	t.snd.maxWnd = max(t.snd.maxWnd, wnd)
 	return changed
+}
+
+// speaksFromTheEdge reports whether a segment is not as old as its number says. A peer that we have told that our
+// window is shut, though it has sent into it, numbers its acknowledgments as if it had not (see ackSeq). If
+// such a one shuts a window or opens it, that is better believed: nobody probes a window that he takes for open.
+func (t *tcb) speaksFromTheEdge(s *segment) bool {
+	return s.seq == t.rcv.nxt && s.ack == t.snd.una && (s.wnd == 0) != (t.snd.wnd == 0)
 }
 
 // reopened goes on after a zero window. If that was probed, what was on its way the peer has
@@ -108,7 +116,7 @@ func (t *tcb) mayBeSmall() bool {
 // there. "A TCP receiver SHOULD NOT shrink the window" (RFC 9293, Section 3.8.6,
 // SHLD-14): it never goes back.
 func (t *tcb) window() uint16 {
-	if t.starved {
+	if t.starved || t.rcv.withheld && !t.hasRoom() {
 		// What has been promised is not taken back, but the peer should wait, and a window that is
 		// shut keeps it from giving up (RFC 9293, Section 3.8.6.1, MUST-37).
 		t.starved, t.rcv.withheld = false, true
@@ -155,10 +163,14 @@ func (t *tcb) offerWindow() {
 		return
 	}
 	edge := t.openEdge()
-	switch free := edge.Since(t.rcv.nxt); {
-	case t.rcv.withheld && free >= min(t.rcvBuff()/2, int(t.rcv.mss)), t.worthTelling(edge) && free >= 2*t.rcv.wnd():
+	if t.rcv.withheld && t.hasRoom() || t.worthTelling(edge) && edge.Since(t.rcv.nxt) >= 2*t.rcv.wnd() {
 		t.windowDue = true
 	}
+}
+
+// hasRoom reports whether there is memory for so much that it is worth telling somebody who knows of none.
+func (t *tcb) hasRoom() bool {
+	return t.openEdge().Since(t.rcv.nxt) >= min(t.rcvBuff()/2, int(t.rcv.mss))
 }
 
 func later(a, b wire.Seq) wire.Seq {

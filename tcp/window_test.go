@@ -49,6 +49,19 @@ func TestOldSegmentsDoNotMoveTheWindow(t *testing.T) {
 	d.equal("an older segment, that a later one overtook", d.tcb.snd.wnd, uint32(8000))
 }
 
+// Who was told that there is no room, though there had been, numbers what it says from the edge: that is not old.
+func TestShutWindowIsHeardFromTheEdge(t *testing.T) {
+	d := establishedPlain(t)
+	d.in(". seq 1001 ack 1 win 5000") // behind text that got lost, or was thrown away
+	d.in(". seq 1 ack 1 win 4000")
+	d.equal("an older segment", d.tcb.snd.wnd, uint32(5000))
+	d.in(". seq 1 ack 1 win 0")
+	d.equal("shut", d.tcb.snd.wnd, uint32(0))
+	d.in(". seq 1001 ack 1 win 0")
+	d.in(". seq 1 ack 1 win 6000")
+	d.equal("open again", d.tcb.snd.wnd, uint32(6000))
+}
+
 // "A TCP receiver SHOULD NOT shrink the window ... However, a sending TCP peer MUST be
 // robust against window shrinking, which may cause the 'usable window' to become
 // negative" (RFC 9293, Section 3.8.6, SHLD-14, MUST-34).
