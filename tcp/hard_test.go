@@ -132,15 +132,17 @@ func TestTimeWaitIsBounded(t *testing.T) {
 			s.waitLocked(&tuple{netip.MustParseAddrPort("10.0.0.1:80"), remote}, &waitRecord{waiter: waiter{until: l.plain.at(time.Now()).add(time.Minute)}})
 			s.mu.Unlock()
 		}
-		if n := len(s.waits); n != maxWaits {
-			t.Errorf("%d records, and there is room for %d", n, maxWaits)
+		count := func() (records, entries int) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return len(s.waits), len(s.ends.all) - s.ends.head
 		}
-		if n := len(s.ends.all) - s.ends.head; n > 2*maxWaits {
-			t.Errorf("%d entries of them", n)
+		if records, entries := count(); records != maxWaits || entries > 2*maxWaits {
+			t.Errorf("%d records, %d entries of them, and there is room for %d", records, entries, maxWaits)
 		}
 		time.Sleep(2 * time.Minute)
-		if n := len(s.waits); n != 0 {
-			t.Errorf("%d are left in the end", n)
+		if records, _ := count(); records != 0 {
+			t.Errorf("%d are left in the end", records)
 		}
 	})
 }
