@@ -16,23 +16,30 @@ import (
 	"golang.org/x/sys/unix"
 
 	"landline"
+	"landline/tcp"
 )
+
+// A setting is one of the kernel's, and how a connection shows that it counts.
+type setting struct {
+	name      string
+	set, back int
+	seen      func(i tcp.Info, fromUs bool) bool // may be nil
+}
 
 // What the kernel does not do, or does otherwise, is no reason for a byte to be wrong, or to be sent twice.
 func TestKernelsSettingsDoNotMatter(t *testing.T) {
 	onWires(t, rigConfig{calm: true, snap: 128}, func(r *rig, h *landline.Host, p pair) {
-		for _, s := range []struct {
-			name      string
-			set, back int
-		}{
-			{"net.ipv4.tcp_timestamps", 0, 1},
-			{"net.ipv4.tcp_sack", 0, 1},
-			{"net.ipv4.tcp_dsack", 0, 1},
-			{"net.ipv4.tcp_window_scaling", 0, 1},
-			{"net.ipv4.tcp_syncookies", 2, 1}, // every SYN is answered with one
-			{"net.ipv4.tcp_ecn", 1, 2},        // what it opens wants ECN
+		cookies := func() int { return r.kernelCounters()["TcpExt.SyncookiesRecv"] }
+		had := cookies()
+		for _, s := range []setting{
+			{"net.ipv4.tcp_timestamps", 0, 1, func(i tcp.Info, _ bool) bool { return !i.Timestamps && i.SACK && i.Scaling }},
+			{"net.ipv4.tcp_sack", 0, 1, func(i tcp.Info, _ bool) bool { return i.Timestamps && !i.SACK && i.Scaling }},
+			{"net.ipv4.tcp_window_scaling", 0, 1, func(i tcp.Info, _ bool) bool { return i.Timestamps && i.SACK && !i.Scaling }},
+			{"net.ipv4.tcp_dsack", 0, 1, nil},
+			{"net.ipv4.tcp_syncookies", 2, 1, func(_ tcp.Info, fromUs bool) bool { return !fromUs || cookies() == had+1 }}, // for all
+			{"net.ipv4.tcp_ecn", 1, 2, nil}, // what it opens wants ECN
 		} {
-			r.swapWith(h, p, s.name, s.set, s.back)
+			r.swapWith(h, p, s)
 		}
 		r.checkKernel()
 	})
@@ -41,19 +48,23 @@ func TestKernelsSettingsDoNotMatter(t *testing.T) {
 // A kernel that takes back what it has offered drops what is on its way.
 func TestKernelThatShrinksItsWindow(t *testing.T) {
 	onWires(t, rigConfig{snap: 128}, func(r *rig, h *landline.Host, p pair) {
-		r.swapWith(h, p, "net.ipv4.tcp_shrink_window", 1, 0)
+		r.swapWith(h, p, setting{"net.ipv4.tcp_shrink_window", 1, 0, nil})
 	})
 }
 
 // swapWith swaps streams with a kernel with a setting, over a connection from us and over one to us.
-func (r *rig) swapWith(h *landline.Host, p pair, setting string, set, back int) {
+func (r *rig) swapWith(h *landline.Host, p pair, s setting) {
 	r.Helper()
-	r.sysctl(setting, set)
+	r.sysctl(s.name, s.set)
 	for _, fromUs := range []bool{true, false} {
+		what := fmt.Sprintf("%v, %s=%d, from us %v", p.ours, s.name, s.set, fromUs)
 		ours, theirs := r.connect(h, p, fromUs)
-		r.swap(fmt.Sprintf("%v, %s=%d, from us %v", p.ours, setting, set, fromUs), ours, theirs, 1<<20)
+		if s.seen != nil && !s.seen(ours.Info(), fromUs) {
+			r.Errorf("%s: the setting does not show in %+v", what, ours.Info())
+		}
+		r.swap(what, ours, theirs, 1<<20)
 	}
-	r.sysctl(setting, back)
+	r.sysctl(s.name, s.back)
 }
 
 func TestAThousandConnectionsAtOnce(t *testing.T) {
