@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"landline/bench/internal/compare"
 	"landline/bench/internal/load"
 )
 
@@ -17,13 +18,13 @@ func dials() (rows []*row) {
 			title: fmt.Sprintf("dial … close, %d at a time", atOnce),
 			about: "10,000 connections: dial, accept, a byte there and back, closed first by who accepted, so that " +
 				"TIME-WAIT is there, then by who dialed.",
-			figures: []figure{{name: "a second"}, {name: "CPU µs each", less: true}, {name: "allocations each", less: true}},
+			figures: []compare.Figure{{Name: "a second"}, {Name: "CPU µs each", Less: true}, {Name: "allocations each", Less: true}},
 			hosts:   inMemory(),
 			work: func(p *load.Pair, _ time.Duration) ([]float64, error) {
 				c, err := load.Open(p, connections, atOnce)
 				return []float64{c.Rate(), c.Each() * 1e6, c.MallocsEach()}, err
 			},
-			goals: []goal{{0, "gVisor", 3, 0}, {1, "gVisor", 0, 0}, {0, "kernel, loopback", 0, 1.5}, {1, "kernel, loopback", 0, 0}},
+			goals: []compare.Goal{{Peers: "gVisor", Must: 3}, {Figure: 1, Peers: "gVisor"}, {Peers: "kernel, loopback", Aim: 1.5}, {Figure: 1, Peers: "kernel, loopback"}},
 		})
 	}
 	return rows

@@ -3,15 +3,13 @@ package main
 import (
 	"time"
 
+	"landline/bench/internal/compare"
 	"landline/bench/internal/gvisor"
 	"landline/bench/internal/kernel"
 	"landline/bench/internal/load"
 	"landline/bench/internal/ours"
 	"landline/link"
 )
-
-// landline is what the goals are about.
-const landline = "landline"
 
 // streams are TCP streams, one and several, in segments and in units of them.
 func streams() (rows []*row) {
@@ -23,16 +21,16 @@ func streams() (rows []*row) {
 		rows = append(rows, &row{
 			title: s.name + ", MTU 1500", figures: ofStreams, work: work, hosts: segments(),
 			about: "Bytes written and read 64 KiB at a time. Ethernet frames with checksums, each a segment.",
-			goals: []goal{
-				{gbps, "gVisor", 3, 5}, {secondsEach, "gVisor", 0, 0},
-				{gbps, "kernel, veth", 0, 0}, {secondsEach, "kernel, veth", 0, 0}, {mallocs, "", none, none},
+			goals: []compare.Goal{
+				{Figure: gbps, Peers: "gVisor", Must: 3, Aim: 5}, {Figure: secondsEach, Peers: "gVisor"},
+				{Figure: gbps, Peers: "kernel, veth"}, {Figure: secondsEach, Peers: "kernel, veth"}, {Figure: mallocs, Must: none, Aim: none},
 			},
 		}, &row{
 			title: s.name + ", 64 KiB units", figures: ofStreams, work: work, hosts: units(),
 			about: "The same with units of up to 64 KiB, MTU 1500, and checksums left out.",
-			goals: []goal{
-				{gbps, "gVisor", 2, 3}, {secondsEach, "gVisor", 0, 0},
-				{gbps, "kernel, loopback", 0, 1}, {secondsEach, "kernel, loopback", 0, 0}, {mallocs, "", none, none},
+			goals: []compare.Goal{
+				{Figure: gbps, Peers: "gVisor", Must: 2, Aim: 3}, {Figure: secondsEach, Peers: "gVisor"},
+				{Figure: gbps, Peers: "kernel, loopback", Aim: 1}, {Figure: secondsEach, Peers: "kernel, loopback"}, {Figure: mallocs, Must: none, Aim: none},
 			},
 		})
 	}
@@ -46,8 +44,8 @@ const (
 	mallocs
 )
 
-var ofStreams = []figure{
-	gbps: {name: "Gbit/s"}, secondsEach: {name: "CPU s/GB, both ends", less: true}, mallocs: {name: "allocations each 64 KiB", less: true},
+var ofStreams = []compare.Figure{
+	gbps: {Name: "Gbit/s"}, secondsEach: {Name: "CPU s/GB, both ends", Less: true}, mallocs: {Name: "allocations each 64 KiB", Less: true},
 }
 
 func streamFigures(c load.Cost, err error) ([]float64, error) {

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"landline/bench/internal/compare"
 	"landline/bench/internal/gvisor"
 	"landline/bench/internal/kernel"
 	"landline/bench/internal/load"
@@ -30,9 +31,9 @@ func tap(title string, move func(*load.Pair, int, time.Duration) (load.Cost, err
 			{name: "copying program", root: true, open: kernel.Copied},
 		},
 		work: func(p *load.Pair, d time.Duration) ([]float64, error) { return streamFigures(move(p, 1, d)) },
-		goals: []goal{
-			{gbps, "gVisor", 6, 0}, {secondsEach, "gVisor", 0, 0},
-			{gbps, "copying program", 0, 0.8}, {secondsEach, "copying program", 0, 0}, {mallocs, "", none, none},
+		goals: []compare.Goal{
+			{Figure: gbps, Peers: "gVisor", Must: 6}, {Figure: secondsEach, Peers: "gVisor"},
+			{Figure: gbps, Peers: "copying program", Aim: 0.8}, {Figure: secondsEach, Peers: "copying program"}, {Figure: mallocs, Must: none, Aim: none},
 		},
 	}
 }

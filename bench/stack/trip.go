@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"landline/bench/internal/compare"
 	"landline/bench/internal/gvisor"
 	"landline/bench/internal/kernel"
 	"landline/bench/internal/load"
@@ -15,16 +16,16 @@ func trips() []*row {
 	return []*row{{
 		title:   "round trip of 1 byte",
 		about:   "TCP, a goroutine at each end. Ethernet frames with checksums, MTU 1500.",
-		figures: []figure{{name: "µs p50", less: true}, {name: "p99", less: true}, {name: "CPU µs", less: true}, {name: "allocations", less: true}},
+		figures: []compare.Figure{{Name: "µs p50", Less: true}, {Name: "p99", Less: true}, {Name: "CPU µs", Less: true}, {Name: "allocations", Less: true}},
 		hosts:   inMemory(),
 		work: func(p *load.Pair, d time.Duration) ([]float64, error) {
 			took, c, err := load.RoundTrips(p, d)
 			return append(quantiles(took), c.Each()*1e6, c.MallocsEach()), err
 		},
-		goals: []goal{
-			{0, "gVisor", 3, 0}, {0, "kernel, loopback", 0, 1},
-			{1, "gVisor", 3, 0}, {1, "kernel, loopback", 0, 1},
-			{3, "", none, none},
+		goals: []compare.Goal{
+			{Peers: "gVisor", Must: 3}, {Peers: "kernel, loopback", Aim: 1},
+			{Figure: 1, Peers: "gVisor", Must: 3}, {Figure: 1, Peers: "kernel, loopback", Aim: 1},
+			{Figure: 3, Must: none, Aim: none},
 		},
 	}}
 }

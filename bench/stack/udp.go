@@ -4,6 +4,7 @@ import (
 	"slices"
 	"time"
 
+	"landline/bench/internal/compare"
 	"landline/bench/internal/load"
 	"landline/link"
 )
@@ -17,32 +18,32 @@ func datagrams() []*row {
 	return []*row{{
 		title:   "UDP",
 		about:   "Datagrams of 1,400 bytes, 256 under way at most.",
-		figures: []figure{{name: "a second"}, {name: "CPU µs each", less: true}, {name: "allocations each", less: true}},
+		figures: []compare.Figure{{Name: "a second"}, {Name: "CPU µs each", Less: true}, {Name: "allocations each", Less: true}},
 		hosts:   hosts,
 		work: func(p *load.Pair, d time.Duration) ([]float64, error) {
 			c, err := load.Datagrams(p, size, d)
 			return []float64{c.Rate(), c.Each() * 1e6, c.MallocsEach()}, err
 		},
-		goals: []goal{{0, "gVisor", 3, 6}, {1, "gVisor", 3, 6}, {2, "", none, none}},
+		goals: []compare.Goal{{Peers: "gVisor", Must: 3, Aim: 6}, {Figure: 1, Peers: "gVisor", Must: 3, Aim: 6}, {Figure: 2, Must: none, Aim: none}},
 	}, {
 		title:   "UDP round trip",
 		about:   "A datagram of 1 byte there and back.",
-		figures: []figure{{name: "µs p50", less: true}, {name: "p99", less: true}},
+		figures: []compare.Figure{{Name: "µs p50", Less: true}, {Name: "p99", Less: true}},
 		hosts:   inMemory(),
 		work: func(p *load.Pair, d time.Duration) ([]float64, error) {
 			took, _, err := load.DatagramTrips(p, d)
 			return quantiles(took), err
 		},
-		goals: []goal{{0, "gVisor", 3, 0}},
+		goals: []compare.Goal{{Peers: "gVisor", Must: 3}},
 	}, {
 		title:   "ping",
 		about:   "An ICMP echo of 56 bytes and its reply.",
-		figures: []figure{{name: "µs p50", less: true}, {name: "p99", less: true}},
+		figures: []compare.Figure{{Name: "µs p50", Less: true}, {Name: "p99", Less: true}},
 		hosts:   inMemory()[:3], // the kernel wants a raw socket for it
 		work: func(p *load.Pair, d time.Duration) ([]float64, error) {
 			took, _, err := load.Pings(p, d)
 			return quantiles(took), err
 		},
-		goals: []goal{{0, "gVisor", 3, 0}},
+		goals: []compare.Goal{{Peers: "gVisor", Must: 3}},
 	}}
 }

@@ -30,6 +30,17 @@ func SetUp() error {
 	)
 }
 
+// MountProc makes /proc that of a new namespace of processes; the namespace of mounts has to be new too.
+func MountProc() error {
+	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
+		return fmt.Errorf("making mounts private: %w", err)
+	}
+	if err := syscall.Mount("proc", "/proc", "proc", 0, ""); err != nil {
+		return fmt.Errorf("mounting /proc: %w", err)
+	}
+	return nil
+}
+
 // run runs commands, until one fails.
 func run(lines ...string) error {
 	for _, line := range lines {

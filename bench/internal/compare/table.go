@@ -1,4 +1,4 @@
-package main
+package compare
 
 import (
 	"fmt"
@@ -9,18 +9,18 @@ import (
 )
 
 // print writes the row's table.
-func (r *row) print(w io.Writer) {
-	fmt.Fprintf(w, "\n### %s\n\n%s Medians, and in brackets the least and the most.\n\n", r.title, r.about)
+func (r *Row) print(w io.Writer) {
+	fmt.Fprintf(w, "\n### %s\n\n%s Medians, and in brackets the least and the most.\n\n", r.Title, r.About)
 	head, line := "| |", "|---|"
-	for _, f := range r.figures {
-		head += " " + f.name + " |"
+	for _, f := range r.Figures {
+		head += " " + f.Name + " |"
 		line += "--:|"
 	}
 	fmt.Fprintln(w, head)
 	fmt.Fprintln(w, line)
-	for _, h := range r.hosts {
-		cells := []string{h.name}
-		for k := range r.figures {
+	for _, h := range r.Hosts {
+		cells := []string{h.Name}
+		for k := range r.Figures {
 			cells = append(cells, spread(h.series(k)))
 		}
 		fmt.Fprintln(w, "| "+strings.Join(cells, " | ")+" |")
@@ -28,12 +28,12 @@ func (r *row) print(w io.Writer) {
 }
 
 // printGoals writes how far landline is.
-func printGoals(w io.Writer, rows []*row) {
+func printGoals(w io.Writer, rows []*Row) {
 	fmt.Fprintln(w, "\n### What is meant to be\n\nTimes as good as the best of the peers; what has no peer is at most so much.")
 	fmt.Fprintln(w, "\n| work | figure | landline | beside | its figure | times as good | must reach | aim |")
 	fmt.Fprintln(w, "|---|---|--:|---|--:|--:|---|---|")
 	for _, r := range rows {
-		for _, g := range r.goals {
+		for _, g := range r.Goals {
 			if line := r.judge(g); line != "" {
 				fmt.Fprintln(w, line)
 			}
@@ -42,20 +42,24 @@ func printGoals(w io.Writer, rows []*row) {
 }
 
 // judge returns a line of the table of goals, or none if one of those that it is about was left out.
-func (r *row) judge(g goal) string {
-	own, peer := r.own(), r.best(g.peers, g.figure)
+func (r *Row) judge(g Goal) string {
+	own, peer := r.own(g), r.best(g.Peers, g.Figure)
 	if own == nil || peer == nil {
 		return ""
 	}
-	have := median(own.series(g.figure))
+	have := median(own.series(g.Figure))
 	beside, theirs, lead := "–", "–", "–"
-	must, aim := verdictOfMost(have, g.must), verdictOfMost(have, g.aim)
-	if g.peers != "" {
-		l := r.lead(own, peer, g.figure)
-		beside, theirs, lead = peer.name, text(median(peer.series(g.figure))), fmt.Sprintf("%.2f", l)
-		must, aim = verdict(l, g.must), verdict(l, g.aim)
+	must, aim := verdictOfMost(have, g.Must), verdictOfMost(have, g.Aim)
+	if g.Peers != "" {
+		l := r.lead(own, peer, g.Figure)
+		beside, theirs, lead = peer.Name, text(median(peer.series(g.Figure))), fmt.Sprintf("%.2f", l)
+		must, aim = verdict(l, g.Must), verdict(l, g.Aim)
 	}
-	cells := []string{r.title, r.figures[g.figure].name, text(have), beside, theirs, lead, must, aim}
+	work := r.Title
+	if g.Own != "" {
+		work += ", " + g.Own
+	}
+	cells := []string{work, r.Figures[g.Figure].Name, text(have), beside, theirs, lead, must, aim}
 	return "| " + strings.Join(cells, " | ") + " |"
 }
 

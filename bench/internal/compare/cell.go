@@ -1,4 +1,4 @@
-package main
+package compare
 
 import (
 	"bytes"
@@ -16,7 +16,8 @@ import (
 )
 
 // Each measurement is a process of its own, so that none inherits another's garbage, goroutines or connections in
-// TIME-WAIT. If root starts it, it has a network namespace, which ends with it.
+// TIME-WAIT. If root starts it, it has namespaces of the network, of processes and of mounts, and so all that it has started
+// ends with it.
 
 // cellVariable tells the inner process what to measure.
 const cellVariable = "LANDLINE_BENCH_CELL"
@@ -24,16 +25,17 @@ const cellVariable = "LANDLINE_BENCH_CELL"
 // patience is how long a measurement may take before it is taken to be stuck. Then it says where.
 const patience = 2 * time.Minute
 
-func outer(cell string) ([]float64, error) {
+func outer(name, cell string) ([]float64, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", os.Args[1:]...)
+	cmd.Args[0] = name
 	cmd.Env = append(os.Environ(), cellVariable+"="+cell)
 	cmd.Stderr = os.Stderr
 	cmd.Cancel = func() error { return cmd.Process.Signal(syscall.SIGQUIT) }
 	cmd.WaitDelay = time.Second
 	if os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWPID | syscall.CLONE_NEWNS}
 	}
 	out, err := cmd.Output()
 	if err != nil {
@@ -43,24 +45,27 @@ func outer(cell string) ([]float64, error) {
 	return figures, json.Unmarshal(out, &figures)
 }
 
-func inner(cell string, d time.Duration, profile string) error {
+func inner(rows []*Row, cell string, d time.Duration, profile string) error {
 	if os.Getuid() == 0 {
+		if err := kernel.MountProc(); err != nil {
+			return err
+		}
 		if err := kernel.SetUp(); err != nil {
 			return err
 		}
 	}
-	for _, r := range allRows() {
-		for _, h := range r.hosts {
-			if r.cell(h) == cell {
-				return run(r, h, d, profile)
+	for _, r := range rows {
+		for _, h := range r.Hosts {
+			if r.Cell(h) == cell {
+				return run(h, d, profile)
 			}
 		}
 	}
 	return fmt.Errorf("no cell %q", cell)
 }
 
-func run(r *row, h *host, d time.Duration, profile string) error {
-	p, err := h.open()
+func run(h *Host, d time.Duration, profile string) error {
+	work, err := h.Open()
 	if err != nil {
 		return err
 	}
@@ -72,7 +77,7 @@ func run(r *row, h *host, d time.Duration, profile string) error {
 		}
 		defer stop()
 	}
-	figures, err := r.work(p, d)
+	figures, err := work(d)
 	if err != nil {
 		return err
 	}
@@ -96,6 +101,6 @@ func startProfile(file string) (stop func(), err error) {
 
 func save(file string, b []byte) {
 	if err := os.WriteFile(file, b, 0o644); err != nil {
-		fmt.Fprintln(os.Stderr, "stack:", err)
+		fmt.Fprintln(os.Stderr, "bench:", err)
 	}
 }
