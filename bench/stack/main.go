@@ -5,6 +5,14 @@
 // Run it from bench/: go run ./stack
 package main
 
-import "landline/bench/internal/compare"
+import (
+	"os"
 
-func main() { compare.Main("stack", allRows()) }
+	"landline/bench/internal/compare"
+	"landline/bench/internal/kernel"
+)
+
+func main() {
+	kernel.Help()
+	os.Exit(compare.Main("stack", allRows()))
+}

@@ -47,7 +47,7 @@ func outer(name, cell string) ([]float64, error) {
 
 func inner(rows []*Row, cell string, d time.Duration, profile string) error {
 	if os.Getuid() == 0 {
-		if err := kernel.MountProc(); err != nil {
+		if err := kernel.Furnish(); err != nil {
 			return err
 		}
 		if err := kernel.SetUp(); err != nil {

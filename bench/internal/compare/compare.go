@@ -11,13 +11,10 @@ import (
 	"runtime"
 	"strings"
 	"time"
-
-	"landline/bench/internal/kernel"
 )
 
-// Main is the program that measures rows.
-func Main(name string, rows []*Row) {
-	kernel.Help()
+// Main is the program that measures rows. It returns its exit code.
+func Main(name string, rows []*Row) int {
 	rounds := flag.Int("rounds", 5, "rounds, each of all hosts in turn")
 	each := flag.Duration("time", 2*time.Second, "how long each measurement takes, but those of a fixed number of connections")
 	only := flag.String("only", "", "measure only what matches `REGEXP`, e.g. 'one stream' or 'TAP.*: landline'")
@@ -26,7 +23,7 @@ func Main(name string, rows []*Row) {
 	pick, err := regexp.Compile(*only)
 	if err != nil || *rounds < 1 || flag.NArg() > 0 {
 		flag.Usage()
-		os.Exit(2)
+		return 2
 	}
 	if cell := os.Getenv(cellVariable); cell != "" {
 		err = inner(rows, cell, *each, *profile)
@@ -35,8 +32,9 @@ func Main(name string, rows []*Row) {
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, name+":", err)
-		os.Exit(1)
+		return 1
 	}
+	return 0
 }
 
 // picked returns the rows with those of their hosts that are wanted, and that can be had.

@@ -31,23 +31,28 @@ func Copied() (*load.Pair, error) {
 	return &load.Pair{Dial: dialFar, Others: []int{pid, wire}}, nil
 }
 
-// openTAP opens a TAP whose reads and writes block.
+// openTAP opens a TAP with all offloads, whose reads and writes block.
 func openTAP(name string) (*os.File, error) {
-	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC, 0)
-	if err != nil {
-		return nil, os.NewSyscallError("open /dev/net/tun", err)
-	}
-	f := os.NewFile(uintptr(fd), name)
-	request, err := unix.NewIfreq(name)
+	fd, err := tapDescriptor(name, 0, unix.IFF_VNET_HDR)
 	if err != nil {
 		return nil, err
 	}
-	request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | unix.IFF_VNET_HDR)
-	if err := unix.IoctlIfreq(fd, unix.TUNSETIFF, request); err != nil {
-		return nil, os.NewSyscallError("TUNSETIFF", err)
-	}
 	const sumAndTSO = 0x01 | 0x02 | 0x04 // TUN_F_CSUM, TUN_F_TSO4, TUN_F_TSO6
-	return f, os.NewSyscallError("TUNSETOFFLOAD", unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, sumAndTSO))
+	return os.NewFile(uintptr(fd), name), os.NewSyscallError("TUNSETOFFLOAD", unix.IoctlSetInt(fd, unix.TUNSETOFFLOAD, sumAndTSO))
+}
+
+// tapDescriptor opens a TAP.
+func tapDescriptor(name string, mode int, flags uint16) (int, error) {
+	fd, err := unix.Open("/dev/net/tun", unix.O_RDWR|unix.O_CLOEXEC|mode, 0)
+	if err != nil {
+		return -1, os.NewSyscallError("open /dev/net/tun", err)
+	}
+	request, err := unix.NewIfreq(name)
+	if err != nil {
+		return -1, err
+	}
+	request.SetUint16(unix.IFF_TAP | unix.IFF_NO_PI | flags)
+	return fd, os.NewSyscallError("TUNSETIFF", unix.IoctlIfreq(fd, unix.TUNSETIFF, request))
 }
 
 // copyFrames copies between the TAPs that are its files.

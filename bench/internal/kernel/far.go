@@ -33,6 +33,10 @@ func Help() {
 		err = serveFar()
 	case "copy":
 		err = copyFrames()
+	case "forward":
+		err = forwardFrames()
+	case "guest":
+		err = wait()
 	}
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
@@ -57,14 +61,17 @@ func wait() error {
 	return err
 }
 
-// start starts a helper, in this namespace or in one of its own, with files as its third and so on, and
+// start starts a helper, in this namespace or in one of its own, of the network and of users, with files as its third and so on, and
 // waits until it is ready.
 func start(role string, own bool, files ...*os.File) (pid int, err error) {
 	cmd := exec.Command("/proc/self/exe")
 	cmd.Env = append(os.Environ(), helper+"="+role)
 	cmd.Stderr, cmd.ExtraFiles = os.Stderr, files
 	if own {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Cloneflags: syscall.CLONE_NEWNET}
+		root := []syscall.SysProcIDMap{{Size: 1}}
+		cmd.SysProcAttr = &syscall.SysProcAttr{
+			Cloneflags: syscall.CLONE_NEWNET | syscall.CLONE_NEWUSER, UidMappings: root, GidMappings: root,
+		}
 	}
 	if _, err := cmd.StdinPipe(); err != nil { // which is closed with this process
 		return 0, err
@@ -95,7 +102,7 @@ func AddFar(name string) (pid int, err error) {
 // address gives an interface an address and sets it up. enter is the beginning of a command that
 // enters its namespace.
 func address(enter, name, addr string) error {
-	return run(
+	return Run(
 		enter+"ip addr add "+addr+"/24 dev "+name,
 		enter+"ip link set "+name+" up",
 		enter+"ip route replace 10.77.0.0/24 dev "+name+" proto kernel scope link src "+addr+" congctl "+cubic,
@@ -114,7 +121,7 @@ func join(own, far string) (pid int, err error) {
 	if err != nil {
 		return 0, err
 	}
-	if err := run(fmt.Sprintf("ip link set %s netns %d", far, pid)); err != nil {
+	if err := Run(fmt.Sprintf("ip link set %s netns %d", far, pid)); err != nil {
 		return 0, err
 	}
 	if err := address(fmt.Sprintf("nsenter --net=/proc/%d/ns/net ", pid), far, farAddr); err != nil {
@@ -126,7 +133,7 @@ func join(own, far string) (pid int, err error) {
 // Veth is two kernels and a pair of interfaces, on which nothing is left to the device: segments are cut
 // and summed, as on the simplest of wires.
 func Veth() (*load.Pair, error) {
-	err := run("ip link add own0 type veth peer name far0",
+	err := Run("ip link add own0 type veth peer name far0",
 		"ethtool -K own0 tso off gso off gro off tx off rx off sg off",
 		"ethtool -K far0 tso off gso off gro off tx off rx off sg off")
 	if err != nil {

@@ -23,26 +23,29 @@ const cubic = "cubic"
 
 // SetUp brings the namespace's loopback up, with routes that ask for cubic.
 func SetUp() error {
-	return run(
+	return Run(
 		"ip link set lo up",
 		"ip route replace local 127.0.0.0/8 dev lo proto kernel scope host src 127.0.0.1 table local congctl "+cubic,
 		"ip route del local 127.0.0.1 dev lo table local",
 	)
 }
 
-// MountProc makes /proc that of a new namespace of processes; the namespace of mounts has to be new too.
-func MountProc() error {
+// Furnish mounts what new namespaces of mounts and processes need: their own /proc, and an empty /run.
+func Furnish() error {
 	if err := syscall.Mount("", "/", "", syscall.MS_REC|syscall.MS_PRIVATE, ""); err != nil {
 		return fmt.Errorf("making mounts private: %w", err)
 	}
 	if err := syscall.Mount("proc", "/proc", "proc", 0, ""); err != nil {
 		return fmt.Errorf("mounting /proc: %w", err)
 	}
+	if err := syscall.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
+		return fmt.Errorf("mounting /run: %w", err)
+	}
 	return nil
 }
 
-// run runs commands, until one fails.
-func run(lines ...string) error {
+// Run runs commands, until one fails.
+func Run(lines ...string) error {
 	for _, line := range lines {
 		args := strings.Fields(line)
 		if out, err := exec.Command(args[0], args[1:]...).CombinedOutput(); err != nil {

@@ -65,16 +65,16 @@ func mallocs() uint64 {
 // processorTime is what this process and the others have used. What the kernel does
 // for a packet counts for whoever it happens to interrupt.
 func (p *Pair) processorTime() time.Duration {
-	total := processorTime(syscall.Getpid())
+	total := ProcessorTime(syscall.Getpid())
 	for _, pid := range p.Others {
-		total += processorTime(pid)
+		total += ProcessorTime(pid)
 	}
 	return total
 }
 
-// processorTime reads the clock of a process's processor time, whose number is made as in
+// ProcessorTime reads the clock of a process's processor time, whose number is made as in
 // clock_getcpuclockid(3).
-func processorTime(pid int) time.Duration {
+func ProcessorTime(pid int) time.Duration {
 	const whole = 2 // and not of one thread
 	var t unix.Timespec
 	if err := unix.ClockGettime(int32(^pid<<3|whole), &t); err != nil {

@@ -25,11 +25,8 @@ func enter(dir string) error {
 }
 
 func mount() error {
-	if err := kernel.MountProc(); err != nil {
+	if err := kernel.Furnish(); err != nil {
 		return err
-	}
-	if err := syscall.Mount("tmpfs", "/run", "tmpfs", 0, "mode=755"); err != nil {
-		return fmt.Errorf("mounting /run: %w", err)
 	}
 	return os.Mkdir("/run/sshd", 0o755) // sshd insists on it
 }

@@ -1,0 +1,5 @@
+package main
+
+import "landline/bench/internal/compare"
+
+func allRows() []*compare.Row { return streams() }
