@@ -52,7 +52,9 @@ func (a *app) connect(ctx context.Context, f *lineFlags, h host) (*remote.Client
 	return a.dialer(f, h).connect(ctx)
 }
 
-func (a *app) dialer(f *lineFlags, h host) *dialer { return &dialer{a: a, flags: f, host: h} }
+func (a *app) dialer(f *lineFlags, h host) *dialer {
+	return &dialer{a: a, flags: f, host: h, keys: new(wallet)}
+}
 
 // connect makes a line, as often as it is called.
 func (d *dialer) connect(ctx context.Context) (*remote.Client, error) {
@@ -87,7 +89,9 @@ type dialer struct {
 	a     *app
 	flags *lineFlags
 	host  host
-	own   *identity.Delegation // is good for some time and any number of lines
+	keys  *wallet
+	many  bool                 // hosts, so that nobody is asked about each
+	own   *identity.Delegation // what keys gave
 }
 
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
@@ -131,7 +135,7 @@ func (d *dialer) prepare(ctx context.Context) (net.Conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	if errors.Is(serr, identity.ErrPassphrase) && canAsk() {
+	if errors.Is(serr, identity.ErrPassphrase) && d.canAsk() {
 		serr = d.sign(ctx, passphraseAsker(ctx))
 	}
 	if serr != nil {
@@ -147,13 +151,12 @@ func (d *dialer) prepare(ctx context.Context) (net.Conn, error) {
 
 // sign lets the user's keys sign for this client, unless they have.
 func (d *dialer) sign(ctx context.Context, ask func(string) ([]byte, error)) (err error) {
-	if d.own != nil && time.Until(d.own.Expires()) > connectWithin {
-		return nil
-	}
-	keys := identity.Keys{Files: d.flags.identities, Ask: ask}
-	d.own, err = keys.Delegate(ctx, time.Hour, time.Now())
+	d.own, err = d.keys.sign(ctx, d.flags.identities, ask)
 	return err
 }
+
+// canAsk says whether there is a person to ask about this host alone.
+func (d *dialer) canAsk() bool { return !d.many && canAsk() }
 
 // greet does the handshake.
 func (d *dialer) greet(ctx context.Context, raw net.Conn) (net.Conn, error) {
@@ -176,7 +179,7 @@ func (d *dialer) known() identity.KnownHosts {
 
 // accept asks the person at the terminal, if there is one, about an unknown host.
 func (d *dialer) accept(ctx context.Context, e *identity.HostKeyError) bool {
-	if e.Problem != identity.HostKeyUnknown || !canAsk() {
+	if e.Problem != identity.HostKeyUnknown || !d.canAsk() {
 		return false
 	}
 	tell(e.Error())

@@ -13,15 +13,18 @@ func (a *app) detach(f *runFlags, h host, words []string) error {
 	defer cancel(nil)
 	stop := cancelOnSignal(cancel)
 	defer stop()
-	cl, err := a.connect(ctx, &f.lineFlags, h)
+	return a.detachOn(ctx, a.dialer(&f.lineFlags, h), f, words, "")
+}
+
+// detachOn starts the words on d's host, and prints the job's id after a prefix.
+func (a *app) detachOn(ctx context.Context, d *dialer, f *runFlags, words []string, prefix string) error {
+	h := d.host
+	cl, err := d.connect(ctx)
 	if err != nil {
 		return fmt.Errorf("%s: %w", h.text, err)
 	}
 	defer cl.Close()
-	r, err := cl.Start(ctx, remote.Command{
-		Args: words, Shell: f.shell, Env: f.env, Dir: f.dir,
-		Timeout: f.timeout, KillAfter: max(f.killAfter, 1),
-	})
+	r, err := cl.Start(ctx, f.command(words))
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
@@ -33,7 +36,7 @@ func (a *app) detach(f *runFlags, h host, words []string) error {
 	if a.json {
 		printJSON(&a.out, map[string]string{"host": h.text, "job": r.Job})
 	} else {
-		fmt.Fprintln(&a.out, r.Job)
+		fmt.Fprintln(&a.out, prefix+r.Job)
 	}
 	return nil
 }

@@ -22,14 +22,14 @@ var errHost = errors.New("a host is name, name:port, [v6]:port or unix:PATH")
 
 // parseHost reads a HOST.
 func parseHost(s string) (host, error) {
+	if strings.Contains(s, ",") {
+		return host{}, fmt.Errorf("%q: one host at a time here", s)
+	}
 	if path, ok := strings.CutPrefix(s, "unix:"); ok {
 		if path == "" {
 			return host{}, fmt.Errorf("%q: %w", s, errHost)
 		}
 		return host{s, "unix", path}, nil
-	}
-	if strings.Contains(s, ",") {
-		return host{}, fmt.Errorf("%q: only one host at a time, so far", s)
 	}
 	if strings.Contains(s, "@") {
 		return host{}, fmt.Errorf("%q: no user is named here: commands run as the user who serves: %w", s, errHost)

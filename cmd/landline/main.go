@@ -77,11 +77,13 @@ type app struct {
 	out   results
 }
 
-// A results is standard output, and remembers what went wrong there. It must not
-// be written to by two at the same time.
+// A results is standard output, and remembers what went wrong there. What is written in one piece stays
+// in one.
 type results struct{ err error }
 
 func (r *results) Write(p []byte) (int, error) {
+	screen.Lock()
+	defer screen.Unlock()
 	n, err := os.Stdout.Write(p)
 	if r.err == nil {
 		r.err = err
@@ -113,6 +115,7 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline serve                      answer on this machine (port 7373)
   landline run shed -- uname -a       run a command on the machine "shed"
   landline run --detach shed make     ... that goes on by itself: see jobs, attach
+  landline run web[01-40] -- uptime   ... on many machines at once
   landline get shed:/var/log .        copy files and folders from it
   landline put notes.txt shed:        ... and to it
   landline host --tap tap0 --dhcp     a small machine of its own on a network

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"os"
-	"sync"
 	"unicode/utf8"
 
 	"landline/internal/charset"
@@ -18,15 +17,21 @@ type output struct {
 	named  bool // by the user
 	host   host
 	client *remote.Client
-	mu     sync.Mutex // one JSON line at a time
+	// many returns where a stream goes that is one of many hosts'; nil if there is one host alone.
+	many func(stream string) io.WriteCloser
 }
 
 // writer returns where a stream goes: decoded where a person reads, or where the
 // user named an encoding; else as it is.
 func (o *output) writer(stream string, f *os.File) io.WriteCloser {
-	var w io.WriteCloser = nopCloser{f}
-	if o.app.json {
+	var w io.WriteCloser
+	switch {
+	case o.many != nil:
+		w = o.many(stream)
+	case o.app.json:
 		w = &jsonStream{o: o, stream: stream}
+	default:
+		w = nopCloser{f}
 	}
 	if o.named || isTerminal(f) && !o.app.json {
 		w = &lateDecoder{o: o, w: w}
@@ -42,8 +47,6 @@ func (o *output) gap(fd int, from, to int64) {
 	}
 	o.app.say("%s: the bytes from %d to %d of %s are not kept any more", o.host.text, from, to, name)
 	if o.app.json {
-		o.mu.Lock()
-		defer o.mu.Unlock()
 		printJSON(&o.app.out, struct {
 			Host   string `json:"host"`
 			Stream string `json:"stream"`
@@ -76,11 +79,10 @@ func (d *lateDecoder) Write(p []byte) (int, error) {
 }
 
 func (d *lateDecoder) Close() error {
-	if d.dec == nil {
-		return nil
-	}
-	if err := d.dec.Close(); err != nil {
-		return err
+	if d.dec != nil {
+		if err := d.dec.Close(); err != nil {
+			return err
+		}
 	}
 	return d.w.Close()
 }
@@ -117,8 +119,6 @@ func (j *jsonStream) print(p []byte) error {
 	} else {
 		line.Bytes = p
 	}
-	j.o.mu.Lock()
-	defer j.o.mu.Unlock()
 	return printJSON(&j.o.app.out, line)
 }
 

@@ -19,6 +19,7 @@ import (
 // runFlags are those of `landline run`.
 type runFlags struct {
 	lineFlags
+	manyFlags
 	dir       string
 	env       []string
 	shell     bool
@@ -33,8 +34,8 @@ type runFlags struct {
 func (a *app) runCommand() *cobra.Command {
 	var f runFlags
 	cmd := &cobra.Command{
-		Use:   "run [flags] HOST [--] COMMAND [ARG...]",
-		Short: "Run a command on another machine",
+		Use:   "run [flags] HOST[,HOST...] [--] COMMAND [ARG...]",
+		Short: "Run a command on another machine, or on many",
 		Long: `Run runs a command on another machine. Standard input, output and error are the
 command's. The arguments reach it as they are, no shell in between; with --shell
 the words, joined by spaces, are one line for /bin/sh -c. Flags stand before HOST.
@@ -56,18 +57,31 @@ Ctrl-C goes to the command; a second one has it ended, a third ends landline at 
 
 When the line breaks, the server ends the command. With --reconnect it goes on there, and
 run makes the line anew and goes on at the byte where it stopped; the command runs once.
-With --detach it goes on by itself, without standard input: see "landline jobs".`,
+With --detach it goes on by itself, without standard input: see "landline jobs".
+
+HOST may be a list (shed,desk), a range (web[01-40], n[1-3,7]), or a @group of
+hosts.toml in the configuration folder (~/.config/landline), which has lines like
+  [groups]
+  web = ["web[01-40]", "old.lan:7374"]
+Then each line of output has its host before it, and a line of over 64 KiB comes in
+pieces. The commands have no standard input. Each host gets one verdict, which is a
+line of --verdict; a summary counts them. The exit code is the worst: 125 if landline
+failed at any host, else 124 if any time ran out, else the highest of the commands'
+own. Ctrl-C cancels them all, and a second one ends landline at once. With --timeout
+a host that has not answered 2 seconds after its command should be dead is lost.`,
 		Example: `  landline run shed -- uname -a
   landline run --shell shed 'cd /var/log && tail -n 3 *.log'
   tar c notes | landline run shed -- tar x
   landline run --reconnect 10m shed make world
-  landline run --timeout 30s --verdict v.json shed:7374 make test`,
+  landline run --timeout 30s --verdict v.json shed:7374 make test
+  landline run 'web[01-40],@db' -- uptime`,
 		Args: needs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(&f, args) },
 	}
 	fl := cmd.Flags()
 	fl.SetInterspersed(false)
-	f.register(cmd)
+	f.lineFlags.register(cmd)
+	f.manyFlags.register(cmd)
 	fl.StringVar(&f.dir, "cwd", "", "`DIR` to run in (default the home directory there)")
 	fl.StringArrayVar(&f.env, "env", nil, "`NAME=VALUE` to add to the environment (may repeat)")
 	fl.BoolVar(&f.shell, "shell", false, "the words are one line for /bin/sh -c")
@@ -83,20 +97,19 @@ With --detach it goes on by itself, without standard input: see "landline jobs".
 }
 
 func (a *app) run(f *runFlags, args []string) error {
+	if f.hosts != "" {
+		return a.runMany(f, "", args)
+	}
+	if isMany(args[0]) {
+		return a.runMany(f, args[0], args[1:])
+	}
 	h, err := parseHost(args[0])
 	if err != nil {
 		return err
 	}
-	if err := f.check(); err != nil {
-		return err
-	}
-	words, err := commandWords(f, args[1:])
+	words, set, err := f.prepare(args[1:])
 	if err != nil {
 		return err
-	}
-	set, err := charset.Lookup(cmp.Or(f.encoding, "auto"))
-	if err != nil {
-		return fmt.Errorf("--encoding: %w", err)
 	}
 	if f.detach {
 		return a.detach(f, h, words)
@@ -118,9 +131,26 @@ func (a *app) run(f *runFlags, args []string) error {
 	return cmp.Or(file.write(v), err)
 }
 
+// prepare checks the flags and the words after HOST, and finds the encoding.
+func (f *runFlags) prepare(rest []string) (words []string, set charset.Charset, err error) {
+	if err := f.check(); err != nil {
+		return nil, set, err
+	}
+	if words, err = commandWords(f, rest); err != nil {
+		return nil, set, err
+	}
+	if set, err = charset.Lookup(cmp.Or(f.encoding, "auto")); err != nil {
+		return nil, set, fmt.Errorf("--encoding: %w", err)
+	}
+	return words, set, nil
+}
+
 // check checks what the flags' own types do not.
 func (f *runFlags) check() error {
 	if err := f.lineFlags.check(); err != nil {
+		return err
+	}
+	if err := f.manyFlags.check(); err != nil {
 		return err
 	}
 	for _, e := range f.env {
@@ -182,18 +212,31 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 	defer cl.Close()
 	signals, stop := passSignals(cancel)
 	defer stop()
+	cmd := f.command(words)
+	cmd.Stdin, cmd.Signals = os.Stdin, signals
+	return f.runOver(ctx, d, cl, cmd, out)
+}
+
+// command is what the flags say of a command.
+func (f *runFlags) command(words []string) remote.Command {
+	return remote.Command{
+		Args: words, Shell: f.shell, Env: f.env, Dir: f.dir,
+		Timeout: f.timeout, KillAfter: max(f.killAfter, 1),
+	}
+}
+
+// runOver runs a command on a line that stands, and with --reconnect on those that d makes after it.
+func (f *runFlags) runOver(ctx context.Context, d *dialer, cl *remote.Client, cmd remote.Command, out *output) (remote.Result, error) {
 	out.client = cl
 	stdout, stderr := out.writer("stdout", os.Stdout), out.writer("stderr", os.Stderr)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
 	run := cl.Run
 	if f.reconnect > 0 {
 		lasting := d.lasting(f.reconnect)
 		run = func(ctx context.Context, cmd remote.Command) (remote.Result, error) { return lasting.Run(ctx, cl, cmd) }
 	}
-	r, err := run(ctx, remote.Command{
-		Args: words, Shell: f.shell, Env: f.env, Dir: f.dir,
-		Stdin: os.Stdin, Stdout: stdout, Stderr: stderr,
-		Timeout: f.timeout, KillAfter: max(f.killAfter, 1), Signals: signals,
-	})
+	r, err := run(ctx, cmd)
+	closed := errors.Join(stdout.Close(), stderr.Close())
 	switch {
 	case r.Reason == remote.Lost && notLetIn(err):
 		err = afterwards(err)
@@ -202,13 +245,13 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 		err = afterwards(err)
 		r.Error = err.Error()
 		if f.reconnect > 0 {
-			err = &hinted{err, "if it runs yet: landline attach " + h.text + " " + r.Job}
+			err = &hinted{err, "if it runs yet: landline attach " + d.host.text + " " + r.Job}
 		}
 		return r, err
 	case r.Reason == remote.Cancelled && ctx.Err() != nil:
 		return r, context.Cause(ctx)
 	}
-	return r, errors.Join(err, stdout.Close(), stderr.Close())
+	return r, errors.Join(err, closed)
 }
 
 // neverStarted is the result when there was no line by which the command could

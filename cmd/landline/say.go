@@ -9,6 +9,7 @@ import (
 	"os"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"unicode"
 	"unicode/utf8"
@@ -33,8 +34,16 @@ func (a *app) fail(err error) {
 	tell(text)
 }
 
+// screen is held while a line is printed, on whichever output: they may be one pipe, and lines of many hosts come
+// at the same time.
+var screen sync.Mutex
+
 // tell prints one line to standard error.
-func tell(text string) { fmt.Fprintln(os.Stderr, "landline: "+escape(text)) }
+func tell(text string) {
+	screen.Lock()
+	defer screen.Unlock()
+	fmt.Fprintln(os.Stderr, "landline: "+escape(text))
+}
 
 // A hinted error carries advice that only the place where it arose can give.
 type hinted struct {

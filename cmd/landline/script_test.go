@@ -49,6 +49,7 @@ func TestMain(m *testing.M) {
 //	json FILE KEY=VALUE...    what the last line of FILE must say
 //	mode FILE OCTAL           what its permissions must be
 //	binary FILE TEXT          writes TEXT, a Go string, to FILE
+//	cmp-sorted A B            like cmp, but the lines of A may come in any order
 //	keygen FILE               makes a key pair
 //	term N FILE PROGRAM ARG... like code, but on a terminal; FILE says what is
 //	                          waited for (< TEXT) and typed (> TEXT, a Go string);
@@ -77,7 +78,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "start": cmdStart, "await": cmdAwait, "signal": cmdSignal, "finish": cmdFinish,
 			"serve": cmdServe, "awaitfile": cmdAwaitFile, "json": cmdJSON, "mode": cmdMode, "binary": cmdBinary,
-			"keygen": cmdKeygen, "term": cmdTerm,
+			"keygen": cmdKeygen, "term": cmdTerm, "cmp-sorted": cmdCmpSorted,
 			"desk": cmdDesk, "unplug": cmdUnplug, "ping": cmdPing, "ask": cmdAsk, "talk": cmdTalk,
 			"through": cmdThrough,
 		},
@@ -313,6 +314,14 @@ func cmdJSON(ts *testscript.TestScript, _ bool, args []string) {
 		if value, ok := got[key]; !ok || fmt.Sprint(value) != want {
 			ts.Fatalf("%s is %v, not %s, in %v", key, value, want, got)
 		}
+	}
+}
+
+func cmdCmpSorted(ts *testscript.TestScript, _ bool, args []string) {
+	lines := strings.SplitAfter(ts.ReadFile(args[0]), "\n")
+	slices.Sort(lines)
+	if got, want := strings.Join(lines, ""), ts.ReadFile(args[1]); got != want {
+		ts.Fatalf("%s is, sorted, %q, not %q", args[0], got, want)
 	}
 }
 

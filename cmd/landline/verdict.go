@@ -35,7 +35,10 @@ func newVerdict(h host, r *remote.Result, err error) *verdict {
 }
 
 // A verdictFile is where --verdict writes to; nil is nowhere.
-type verdictFile struct{ f *os.File }
+type verdictFile struct {
+	f   *os.File
+	err error // what went wrong first
+}
 
 // openVerdict opens the file before anything is done, so that what was done does
 // not go unreported, and an old verdict is not taken for this one.
@@ -47,23 +50,36 @@ func openVerdict(name string) (*verdictFile, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--verdict: %w", err)
 	}
-	return &verdictFile{f}, nil
+	return &verdictFile{f: f}, nil
 }
 
 // write writes v and closes the file.
 func (w *verdictFile) write(v any) error {
+	w.add(v)
+	return w.close()
+}
+
+// add writes v on a line of its own.
+func (w *verdictFile) add(v any) {
+	if w == nil || w.err != nil {
+		return
+	}
+	var b []byte
+	if b, w.err = json.Marshal(v); w.err == nil {
+		_, w.err = w.f.Write(append(b, '\n'))
+	}
+}
+
+// close closes the file, and says what went wrong with it.
+func (w *verdictFile) close() error {
 	if w == nil {
 		return nil
 	}
-	b, err := json.Marshal(v)
-	if err == nil {
-		_, err = w.f.Write(append(b, '\n'))
+	if err := w.f.Close(); w.err == nil {
+		w.err = err
 	}
-	if cerr := w.f.Close(); err == nil {
-		err = cerr
-	}
-	if err != nil {
-		return fmt.Errorf("--verdict: %w", err)
+	if w.err != nil {
+		return fmt.Errorf("--verdict: %w", w.err)
 	}
 	return nil
 }
