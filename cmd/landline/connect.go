@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -53,7 +54,13 @@ func (a *app) connect(ctx context.Context, f *lineFlags, h host) (*remote.Client
 }
 
 func (a *app) dialer(f *lineFlags, h host) *dialer {
-	return &dialer{a: a, flags: f, host: h, keys: new(wallet)}
+	d := &dialer{a: a, flags: f, host: h, addr: h.addr, keys: new(wallet)}
+	if h.network == "tcp" {
+		name, _, _ := net.SplitHostPort(h.addr)
+		d.ssh = a.sshHost(name)
+		d.addr, d.knownAs = d.ssh.address(h.addr)
+	}
+	return d
 }
 
 // connect makes a line, as often as it is called.
@@ -90,8 +97,12 @@ type dialer struct {
 	flags *lineFlags
 	host  host
 	keys  *wallet
-	many  bool                 // hosts, so that nobody is asked about each
-	own   *identity.Delegation // what keys gave
+	many  bool // hosts, so that nobody is asked about each
+
+	ssh     sshHost
+	addr    string               // where it is: host's, unless ~/.ssh/config knows better
+	knownAs string               // its name in known_hosts, name:port
+	own     *identity.Delegation // what keys gave
 }
 
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
@@ -114,7 +125,7 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 // reach opens a connection, and for a Unix socket makes sure whose it is.
 func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
 	dial := net.Dialer{Timeout: connectWithin}
-	nc, err := dial.DialContext(ctx, d.host.network, d.host.addr)
+	nc, err := dial.DialContext(ctx, d.host.network, d.addr)
 	if c, ok := nc.(*net.UnixConn); ok {
 		if err := checkOwner(c); err != nil {
 			c.Close()
@@ -151,8 +162,16 @@ func (d *dialer) prepare(ctx context.Context) (net.Conn, error) {
 
 // sign lets the user's keys sign for this client, unless they have.
 func (d *dialer) sign(ctx context.Context, ask func(string) ([]byte, error)) (err error) {
-	d.own, err = d.keys.sign(ctx, d.flags.identities, ask)
+	d.own, err = d.keys.sign(ctx, d.identities(), ask)
 	return err
+}
+
+// identities are the files of the keys to use, none if the usual ones.
+func (d *dialer) identities() []string {
+	if len(d.flags.identities) > 0 {
+		return d.flags.identities
+	}
+	return d.ssh.identities
 }
 
 // canAsk says whether there is a person to ask about this host alone.
@@ -163,18 +182,18 @@ func (d *dialer) greet(ctx context.Context, raw net.Conn) (net.Conn, error) {
 	ctx, cancel := context.WithTimeout(ctx, connectWithin)
 	defer cancel()
 	client := identity.Client{Delegation: d.own, KnownHosts: d.known()}
-	nc, found, err := client.Handshake(ctx, raw, d.host.addr)
+	nc, found, err := client.Handshake(ctx, raw, d.knownAs)
 	if err != nil {
 		return nil, err
 	}
 	if found.New {
-		d.a.say("%s is new here; its key %s is written down", d.host.addr, found.Fingerprint)
+		d.a.say("%s is new here; its key %s is written down", d.knownAs, found.Fingerprint)
 	}
 	return nc, nil
 }
 
 func (d *dialer) known() identity.KnownHosts {
-	return identity.KnownHosts{File: d.flags.knownHosts, AcceptNew: d.flags.acceptNew}
+	return identity.KnownHosts{File: cmp.Or(d.flags.knownHosts, d.ssh.knownHosts), AcceptNew: d.flags.acceptNew}
 }
 
 // accept asks the person at the terminal, if there is one, about an unknown host.

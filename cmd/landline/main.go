@@ -75,6 +75,7 @@ type app struct {
 	quiet bool
 	json  bool
 	out   results
+	ssh   sshConfig
 }
 
 // A results is standard output, and remembers what went wrong there. What is written in one piece stays
@@ -121,7 +122,8 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline host --tap tap0 --dhcp     a small machine of its own on a network
   landline lan up --socket lan.sock   a LAN for virtual machines, with a way out
 
-HOST is a name, name:port, [v6]:port or unix:PATH. Who may come in stands in
+HOST is a name, name:port, [v6]:port or unix:PATH; HostName, IdentityFile,
+UserKnownHostsFile and HostKeyAlias of ~/.ssh/config count, not its Port and User. Who may come in stands in
 ~/.ssh/authorized_keys over there, who is answering in ~/.ssh/known_hosts here.`,
 		SilenceErrors:              true,
 		SilenceUsage:               true,

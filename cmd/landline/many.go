@@ -48,6 +48,7 @@ type fanout struct {
 	mu    sync.Mutex // one host's end at a time
 	file  *verdictFile
 	tally tally
+	group *grouping // nil without --group
 }
 
 // runMany runs a command on the hosts of a list, or of --hosts.
@@ -71,8 +72,15 @@ func (a *app) runMany(f *runFlags, list string, rest []string) error {
 	defer cancel(nil)
 	stop := cancelOnSignal(cancel)
 	defer stop()
+	if f.group {
+		m.group = newGrouping(a, len(hosts))
+	}
 	m.sign(ctx, hosts)
 	visit(hosts, f.parallel, func(h host) { m.run(ctx, h) })
+	if m.group != nil {
+		m.group.print(hosts)
+		a.say("%s", m.group)
+	}
 	a.say("%s", m.tally.String())
 	return cmp.Or(m.file.close(), m.tally.ending(ctx))
 }
@@ -80,12 +88,15 @@ func (a *app) runMany(f *runFlags, list string, rest []string) error {
 // sign has the keys sign once, before anybody needs it and while a person can be asked. If they do not, each
 // host's end says so.
 func (m *fanout) sign(ctx context.Context, hosts []host) {
-	if !slices.ContainsFunc(hosts, func(h host) bool { return h.network == "tcp" }) {
-		return
-	}
-	_, err := m.keys.sign(ctx, m.f.identities, nil)
-	if errors.Is(err, identity.ErrPassphrase) && canAsk() {
-		_, _ = m.keys.sign(ctx, m.f.identities, passphraseAsker(ctx))
+	for _, h := range hosts {
+		d := m.dialer(h)
+		if h.network != "tcp" {
+			continue
+		}
+		err := d.sign(ctx, nil)
+		if errors.Is(err, identity.ErrPassphrase) && canAsk() {
+			_ = d.sign(ctx, passphraseAsker(ctx))
+		}
 	}
 }
 
@@ -98,7 +109,16 @@ func (m *fanout) dialer(h host) *dialer {
 // run runs the command on one host, and counts how it ended.
 func (m *fanout) run(ctx context.Context, h host) {
 	out := &output{app: m.a, set: m.set, named: m.f.encoding != "", host: h}
-	if !m.a.json {
+	stdout, stderr := newCaptured(), newCaptured()
+	switch {
+	case m.group != nil:
+		out.many = func(stream string) io.WriteCloser {
+			if stream == "stderr" {
+				return stderr
+			}
+			return stdout
+		}
+	case !m.a.json:
 		out.many = func(stream string) io.WriteCloser { return m.lines.writer(h, stream) }
 	}
 	r, err := m.runOn(ctx, h, out)
@@ -108,9 +128,12 @@ func (m *fanout) run(ctx context.Context, h host) {
 	defer m.mu.Unlock()
 	m.tally.add(&r, failed.code)
 	m.file.add(v)
-	switch {
-	case m.a.json:
+	if m.a.json {
 		printJSON(&m.a.out, v)
+	}
+	switch {
+	case m.group != nil:
+		m.group.add(h, v, howItEnded(&r, v, failed.err), stdout, stderr)
 	case failed.err != nil:
 		m.a.fail(failed.err)
 	case r.Reason == remote.Exited && r.Code != 0:
@@ -118,6 +141,19 @@ func (m *fanout) run(ctx context.Context, h host) {
 	case r.Reason == remote.Signalled:
 		m.a.say("%s: ended by signal %s", h.text, r.Signal)
 	}
+}
+
+// howItEnded says in a few words how a command ended, or why it never began.
+func howItEnded(r *remote.Result, v *verdict, err error) string {
+	how := endWords(r)
+	if r.Reason != remote.Refused && r.Reason != remote.Lost {
+		return how
+	}
+	how += ": " + v.Error
+	if h := hint(err); h != "" {
+		how += " (" + h + ")"
+	}
+	return how
 }
 
 // runOn makes a line to a host and runs the command over it.

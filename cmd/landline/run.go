@@ -29,6 +29,7 @@ type runFlags struct {
 	verdict   string
 	detach    bool
 	reconnect time.Duration
+	group     bool
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -67,14 +68,16 @@ Then each line of output has its host before it, and a line of over 64 KiB comes
 pieces. The commands have no standard input. Each host gets one verdict, which is a
 line of --verdict; a summary counts them. The exit code is the worst: 125 if landline
 failed at any host, else 124 if any time ran out, else the highest of the commands'
-own. Ctrl-C cancels them all, and a second one ends landline at once. With --timeout
+own. With --group equal outputs are shown once, at the end, the first 256 KiB of each,
+and of the others how they differ from what most hosts gave. Ctrl-C cancels them all, and a second one ends landline at once. With --timeout
 a host that has not answered 2 seconds after its command should be dead is lost.`,
 		Example: `  landline run shed -- uname -a
   landline run --shell shed 'cd /var/log && tail -n 3 *.log'
   tar c notes | landline run shed -- tar x
   landline run --reconnect 10m shed make world
   landline run --timeout 30s --verdict v.json shed:7374 make test
-  landline run 'web[01-40],@db' -- uptime`,
+  landline run 'web[01-40],@db' -- uptime
+  landline run --group @web -- cat /etc/resolv.conf`,
 		Args: needs(1),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.run(&f, args) },
 	}
@@ -91,6 +94,7 @@ a host that has not answered 2 seconds after its command should be dead is lost.
 	fl.StringVar(&f.encoding, "encoding", "", "what the output is written in: auto, raw, or a `NAME` such as gbk or shift_jis\n(default auto on a terminal: UTF-8 until it is not, then the host's own or GB18030; else raw)")
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
 	fl.BoolVar(&f.detach, "detach", false, "start the command, print the id of its job, and leave it running")
+	fl.BoolVar(&f.group, "group", false, "of many hosts, show equal outputs once, with the hosts that gave them,\nand how the others differ from what most of them gave")
 	fl.Var(&period{"reconnect", &f.reconnect}, "reconnect", "when the line breaks, make it anew for this `TIME`, and go on (default not at all)")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
