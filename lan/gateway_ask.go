@@ -18,14 +18,14 @@ const (
 	KindTCP     Kind = "tcp"     // a connection to the world
 	KindUDP     Kind = "udp"     // datagrams to the world
 	KindEcho    Kind = "echo"    // pings to the world
-	KindForward Kind = "forward" // what comes from the world
+	KindForward Kind = "forward" // what comes from the world, or by Connect
 )
 
 // An Ask is what somebody asks the gateway for: the one place where all that it does is decided.
 type Ask struct {
 	Kind Kind
 	// Src is who asks, and Dst with whom it wants to speak, as the machine knows them. The ports of pings are 0. A
-	// machine that asks for a lease has no address yet.
+	// machine that asks for a lease has no address yet, and a program of the computer that Connect is called for has none.
 	Src, Dst netip.AddrPort
 	MAC      wire.MAC // of a machine that asks for a lease
 	Name     string   // that is looked up, or that a machine which asks for a lease calls itself

@@ -123,6 +123,26 @@ func (g *Gateway) machine(to string) (string, error) {
 	return net.JoinHostPort(addrs[0].String(), port), nil
 }
 
+// Connect leads a connection of a program of the computer to a machine, by its address or its name with or without the domain, and a
+// port, and returns when both ways have ended. Once the machine has answered, accept makes the program's connection, which the
+// gateway closes in the end. The error is why there is no connection: a *net.DNSError if there is no such machine, one as
+// Host.DialContext returns if it does not answer, that of GatewayConfig.Allow, or that of accept.
+func (g *Gateway) Connect(ctx context.Context, to string, accept func() (net.Conn, error)) error {
+	a := Ask{Kind: KindForward}
+	out, err := g.dialMachine(ctx, &forward{Forward: Forward{Proto: "tcp", To: to}}, &a)
+	if err != nil {
+		return err
+	}
+	in, err := accept()
+	if err != nil {
+		reset(out)
+		g.tell(Event{Ask: a, Verdict: Ended, Err: err})
+		return err
+	}
+	g.pipe(ctx, a, in, out)
+	return nil
+}
+
 // dialMachine opens what leads to a machine, if that is allowed.
 func (g *Gateway) dialMachine(ctx context.Context, f *forward, a *Ask) (net.Conn, error) {
 	to, err := g.machine(f.To)

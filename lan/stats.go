@@ -1,6 +1,12 @@
 package lan
 
-import "sync/atomic"
+import (
+	"bytes"
+	"slices"
+	"sync/atomic"
+
+	"landline/wire"
+)
 
 // PortStats says what a port did since it was made.
 type PortStats struct {
@@ -44,4 +50,18 @@ func (p *Port) Stats() PortStats {
 	s.Addresses = p.addresses
 	t.mu.Unlock()
 	return s
+}
+
+// A Station is a hardware address that a switch knows, and the port where it is.
+type Station struct {
+	MAC   wire.MAC
+	Port  *Port
+	Fixed bool // of a machine in this process
+}
+
+// Stations returns the addresses that the switch knows now, in their order.
+func (s *Switch) Stations() []Station {
+	all := s.table.stations()
+	slices.SortFunc(all, func(a, b Station) int { return bytes.Compare(a.MAC[:], b.MAC[:]) })
+	return all
 }

@@ -60,6 +60,21 @@ func TestMachinesInThisProcessAreKnownFromTheStart(t *testing.T) {
 	c.wants("c")
 }
 
+func TestStationsSayWhereAddressesAre(t *testing.T) {
+	s := newSwitch(t, lan.Config{})
+	_, a := join(t, s, lan.PortConfig{MAC: wire.MAC{2, 9}})
+	there, b := plug(t, s, lan.PortConfig{}, link.CableConfig{})
+	there.send(frame(group, wire.MAC{2, 7}, 1), frame(group, wire.MAC{2, 8}, 2))
+	want := []lan.Station{{MAC: wire.MAC{2, 7}, Port: b}, {MAC: wire.MAC{2, 8}, Port: b}, {MAC: wire.MAC{2, 9}, Port: a, Fixed: true}}
+	if got := s.Stations(); !slices.Equal(got, want) {
+		t.Errorf("%v", got)
+	}
+	b.Close()
+	if got := s.Stations(); !slices.Equal(got, want[2:]) {
+		t.Errorf("%v are left", got)
+	}
+}
+
 func TestAddressesAge(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := lan.NewSwitch(lan.Config{})

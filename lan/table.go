@@ -212,6 +212,18 @@ func (t *table) removeAllLocked(do func(*entry) bool) {
 	}
 }
 
+// stations returns all entries.
+func (t *table) stations() (all []Station) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for i := range t.buckets {
+		for e := t.buckets[i].Load(); e != nil; e = e.next.Load() {
+			all = append(all, Station{e.address.mac(), e.port.Load(), e.fixed})
+		}
+	}
+	return all
+}
+
 // forget removes the addresses of a port, which learns none any more.
 func (t *table) forget(p *Port) {
 	t.mu.Lock()

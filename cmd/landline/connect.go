@@ -122,8 +122,21 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 	return nc, err
 }
 
-// reach opens a connection, and for a Unix socket makes sure whose it is.
+// reach opens a connection: on a LAN that is up here if the host is called as one of its machines. For a Unix socket it
+// makes sure whose it is.
 func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
+	l, err := lanOf(ctx, d.host)
+	if err != nil {
+		return nil, err
+	}
+	if l != nil {
+		return l.dialMachine(ctx, d.host.addr)
+	}
+	nc, err := d.reachWorld(ctx)
+	return nc, hintLAN(d.host, err)
+}
+
+func (d *dialer) reachWorld(ctx context.Context) (net.Conn, error) {
 	dial := net.Dialer{Timeout: connectWithin}
 	nc, err := dial.DialContext(ctx, d.host.network, d.addr)
 	if c, ok := nc.(*net.UnixConn); ok {

@@ -39,7 +39,7 @@ func (a *app) lanCommand() *cobra.Command {
 		Args:  none,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.lanUpCommand())
+	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand())
 	return cmd
 }
 
@@ -107,8 +107,8 @@ func (f *lanFlags) config() (lan.GatewayConfig, error) {
 		}
 		c.Addresses = append(c.Addresses, p)
 	}
-	if f.name == "" || f.name != filepath.Base(f.name) || strings.HasPrefix(f.name, ".") {
-		return c, fmt.Errorf("--name %s: not the name of a folder", f.name)
+	if err := checkLANName(f.name); err != nil {
+		return c, err
 	}
 	if f.mtu < link.MinMTU || f.mtu > link.MaxMTU {
 		return c, fmt.Errorf("--mtu %d: not from %d to %d", f.mtu, link.MinMTU, link.MaxMTU)
@@ -161,6 +161,7 @@ type network struct {
 	f       *lanFlags
 	lan     *lan.Switch
 	gateway *lan.Gateway
+	control *control
 	ending  []func() error // the listeners
 	busy    sync.WaitGroup
 
@@ -172,7 +173,10 @@ type network struct {
 }
 
 // open makes everything, the sockets first: who waits for the LAN waits for them.
-func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) error {
+func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) (err error) {
+	if n.control, err = openControl(n); err != nil {
+		return err
+	}
 	if err := n.openCapture(); err != nil {
 		return err
 	}
@@ -200,6 +204,7 @@ func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) error {
 		n.announce(map[string]string{"state": "forward", "proto": w.Proto, "local": at.String(), "to": w.To},
 			"forward of "+w.Proto+" "+at.String()+" to "+w.To)
 	}
+	n.busy.Go(n.control.serve)
 	for _, p := range n.gateway.Addresses() {
 		n.announce(map[string]string{"state": "up", "address": p.String()}, "gateway "+p.String()+" is up")
 	}
@@ -337,6 +342,9 @@ func (n *network) announce(object map[string]string, line string) {
 // close ends the LAN, and its capture.
 func (n *network) close() error {
 	var errs []error
+	if n.control != nil {
+		n.control.close()
+	}
 	for _, end := range n.ending {
 		errs = append(errs, end())
 	}

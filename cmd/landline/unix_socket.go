@@ -92,6 +92,20 @@ func checkOwner(c *net.UnixConn) error {
 	return nil
 }
 
+// checkPrivate refuses what is no folder of this user alone.
+func checkPrivate(info os.FileInfo) error {
+	owner, ok := info.Sys().(*syscall.Stat_t)
+	switch {
+	case !info.IsDir():
+		return errors.New("it is no folder")
+	case !ok || int(owner.Uid) != os.Geteuid():
+		return errors.New("it is another user's")
+	case info.Mode().Perm()&0o077 != 0:
+		return fmt.Errorf("others may use it (its mode is %04o)", info.Mode().Perm())
+	}
+	return nil
+}
+
 // trusted says whether a user may do what this one may.
 func trusted(uid int) bool { return uid == os.Geteuid() || uid == 0 }
 
