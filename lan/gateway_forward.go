@@ -16,7 +16,7 @@ import (
 // A Forward leads from a port of the computer to one of a machine on the LAN.
 type Forward struct {
 	Proto string // "tcp" or "udp"
-	Local string // the computer's address, host:port
+	Local string // the computer's address, host:port; with port 0, a free one is found, and then stands here
 	To    string // the machine's address, or its name with or without the domain, and port
 }
 
@@ -60,7 +60,7 @@ func (g *Gateway) listen(ctx context.Context, f *forward) (net.Addr, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.listener = l
+		f.isAt(l, l.Addr())
 		f.busy.Go(func() { g.forwardTCP(ctx, f, l) })
 		return l.Addr(), nil
 	case "udp":
@@ -68,11 +68,19 @@ func (g *Gateway) listen(ctx context.Context, f *forward) (net.Addr, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.listener = c
+		f.isAt(c, c.LocalAddr())
 		f.busy.Go(func() { g.forwardUDP(ctx, f, c.(*net.UDPConn)) })
 		return c.LocalAddr(), nil
 	}
 	return nil, net.UnknownNetworkError(f.Proto)
+}
+
+// isAt notes where a forward listens.
+func (f *forward) isAt(l io.Closer, at net.Addr) {
+	f.listener = l
+	if _, port, _ := net.SplitHostPort(f.Local); port == "0" {
+		f.Local = at.String()
+	}
 }
 
 func (g *Gateway) forwardAtLocked(proto, local string) int {

@@ -222,6 +222,13 @@ func TestForwardsComeAndGo(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		other, err := g.Forward(f)
+		if err != nil || other.String() == a.String() {
+			t.Errorf("another free port is %v, %v", other, err)
+		} else if err := g.Unforward(proto, other.String()); err != nil {
+			t.Error(err)
+		}
+		f.Local = a.String()
 		if _, err := g.Forward(f); !errors.Is(err, syscall.EADDRINUSE) {
 			t.Errorf("twice: %v", err)
 		}
