@@ -124,6 +124,24 @@ func enterNamespace(t *testing.T) {
 	})
 }
 
+// within does something in another namespace.
+func within(t *testing.T, other *os.File, do func()) {
+	t.Helper()
+	here, err := os.Open("/proc/thread-self/ns/net")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer here.Close()
+	for _, ns := range []*os.File{other, here} {
+		if err := unix.Setns(int(ns.Fd()), unix.CLONE_NEWNET); err != nil {
+			t.Fatal(err)
+		}
+		if ns == other {
+			do()
+		}
+	}
+}
+
 // host puts a landline host on the TAP and waits until its addresses may be used.
 func (r *rig) host(cfg landline.Config) *landline.Host {
 	r.Helper()
@@ -163,13 +181,18 @@ func (r *rig) checkCapture() {
 // other over TCP is not looked at.
 func (r *rig) tshark(args ...string) string {
 	r.Helper()
-	args = append([]string{"-r", r.file, "-n", "-d", "tcp.port==1-65535,data"}, args...)
+	return tsharkOn(r.T, r.file, r.snap == 0, args...)
+}
+
+func tsharkOn(t *testing.T, file string, whole bool, args ...string) string {
+	t.Helper()
+	args = append([]string{"-r", file, "-n", "-d", "tcp.port==1-65535,data"}, args...)
 	for _, p := range []string{"ip", "tcp", "udp"} {
-		args = append(args, "-o", p+".check_checksum:"+strings.ToUpper(strconv.FormatBool(p == "ip" || r.snap == 0)))
+		args = append(args, "-o", p+".check_checksum:"+strings.ToUpper(strconv.FormatBool(p == "ip" || whole)))
 	}
-	out, err := exec.Command(need(r.T, "tshark")["tshark"], args...).Output()
+	out, err := exec.Command(need(t, "tshark")["tshark"], args...).Output()
 	if err != nil {
-		r.Errorf("tshark: %v", err)
+		t.Errorf("tshark: %v", err)
 	}
 	return strings.TrimSpace(string(out))
 }
