@@ -22,6 +22,7 @@ import (
 // copyFlags are those of `landline get` and `landline put`.
 type copyFlags struct {
 	lineFlags
+	manyFlags
 	exclude []string
 	dryRun  bool
 	durable bool
@@ -38,17 +39,21 @@ fails is named, the rest goes on, and the exit code is 1; it is 125 if landline
 itself failed. A copy that was interrupted goes on where it stopped when the same
 command is given again; what it has so far lies beside the target in hidden files
 called .landline-*, to be deleted if it will not be gone on with. When a signal n
-ends a copy, the exit code is 128+n.`
+ends a copy, the exit code is 128+n.
+
+HOST may be many hosts, as in run: a list, a range, a @group, or with --hosts FILE
+nothing. Each has its verdict, and the exit code is the worst, 125 before all.`
 
 func (a *app) getCommand() *cobra.Command {
 	var f copyFlags
 	cmd := &cobra.Command{
-		Use:   "get [flags] HOST:PATH... DEST",
+		Use:   "get [flags] HOST[,HOST...]:PATH... DEST",
 		Short: "Copy files and folders from another machine",
 		Long: `Get copies files and folders from another machine to this one. PATH begins at
 the home directory there unless it is absolute. DEST is a folder to copy into, or
-a new name.` + copyHelp,
+a new name. From many hosts, DEST is a folder that gets one for each of them.` + copyHelp,
 		Example: `  landline get shed:/var/log/syslog .
+  landline get 'web[01-40]:/etc/hosts' etc      makes etc/web01/hosts and so on
   landline get --exclude '*.o' shed:project backups/`,
 		Args: needs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.get(&f, args) },
@@ -60,12 +65,13 @@ a new name.` + copyHelp,
 func (a *app) putCommand() *cobra.Command {
 	var f copyFlags
 	cmd := &cobra.Command{
-		Use:   "put [flags] PATH... HOST:DEST",
+		Use:   "put [flags] PATH... HOST[,HOST...]:DEST",
 		Short: "Copy files and folders to another machine",
 		Long: `Put copies files and folders from this machine to another one. DEST is a folder
 to copy into, or a new name; it begins at the home directory there unless it is
 absolute, and may be empty.` + copyHelp,
 		Example: `  landline put notes.txt shed:
+  landline put motd @web:/etc/
   landline put --durable site 'shed:/srv/www/'`,
 		Args: needs(2),
 		RunE: func(cmd *cobra.Command, args []string) error { return a.put(&f, args) },
@@ -76,6 +82,7 @@ absolute, and may be empty.` + copyHelp,
 
 func (f *copyFlags) register(cmd *cobra.Command) {
 	f.lineFlags.register(cmd)
+	f.manyFlags.register(cmd)
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.exclude, "exclude", nil, "leave out what matches `GLOB`: a last component, or a whole name if there is a slash in it (may repeat)")
 	fl.BoolVar(&f.dryRun, "dry-run", false, "change nothing, print what would be copied")
@@ -86,6 +93,12 @@ func (f *copyFlags) register(cmd *cobra.Command) {
 
 func (a *app) get(f *copyFlags, args []string) error {
 	sources, dest := args[:len(args)-1], args[len(args)-1]
+	if list, path, many, err := f.manyPlaces(sources[0]); many {
+		if err != nil {
+			return err
+		}
+		return a.getMany(f, list, path, sources[1:], dest)
+	}
 	var h host
 	paths := make([]string, len(sources))
 	for i, s := range sources {
@@ -107,12 +120,18 @@ func (a *app) get(f *copyFlags, args []string) error {
 
 func (a *app) put(f *copyFlags, args []string) error {
 	sources, last := args[:len(args)-1], args[len(args)-1]
+	if slices.Contains(sources, "-") {
+		return &hinted{errors.New("-: standard input cannot be copied"), "run HOST -- sh -c 'cat >NAME'"}
+	}
+	if list, path, many, err := f.manyPlaces(last); many {
+		if err != nil {
+			return err
+		}
+		return a.putMany(f, list, sources, path)
+	}
 	h, dest, err := splitPlace(last)
 	if err != nil {
 		return misplaced(err, "landline get", sources[0])
-	}
-	if slices.Contains(sources, "-") {
-		return &hinted{errors.New("-: standard input cannot be copied"), "run HOST -- sh -c 'cat >NAME'"}
 	}
 	err = a.copy(f, h, remote.Copy{Paths: sources, Dest: dest}, (*remote.Client).Put)
 	return mistakenPort(err, h, dest)
@@ -180,14 +199,9 @@ func newCopyVerdict(h host, r *remote.CopyResult, took time.Duration, err error)
 
 // copy carries out a get or a put.
 func (a *app) copy(f *copyFlags, h host, c remote.Copy, method copyMethod) error {
-	var err error
-	if c.Limit, err = parseRate(f.limit); err != nil {
+	if err := f.prepare(&c); err != nil {
 		return err
 	}
-	if err := f.lineFlags.check(); err != nil {
-		return err
-	}
-	c.Exclude, c.DryRun, c.Durable = f.exclude, f.dryRun, f.durable
 	file, err := openVerdict(f.verdict)
 	if err != nil {
 		return err
@@ -205,25 +219,39 @@ func (a *app) copy(f *copyFlags, h host, c remote.Copy, method copyMethod) error
 	return cmp.Or(file.write(v), explainCopy(h, &r, err))
 }
 
+// prepare checks the flags, and has the copy do what they say.
+func (f *copyFlags) prepare(c *remote.Copy) (err error) {
+	if c.Limit, err = parseRate(f.limit); err != nil {
+		return err
+	}
+	c.Exclude, c.DryRun, c.Durable = f.exclude, f.dryRun, f.durable
+	return cmp.Or(f.lineFlags.check(), f.manyFlags.check())
+}
+
 func (a *app) copyOn(f *copyFlags, h host, c remote.Copy, method copyMethod) (remote.CopyResult, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	stop := cancelOnSignal(cancel)
 	defer stop()
-	cl, err := a.connect(ctx, &f.lineFlags, h)
-	if err != nil {
-		return remote.CopyResult{}, err
-	}
-	defer cl.Close()
 	bar := a.newProgress()
 	defer bar.done()
 	c.Progress = bar.update
 	if c.DryRun {
-		c.Progress = a.lister()
+		c.Progress = a.lister("")
 	}
 	c.OnError = func(name string, err error) {
 		bar.above(func() { a.fail(fmt.Errorf("%s: %w", name, err)) })
 	}
+	return copyOver(ctx, a.dialer(&f.lineFlags, h), c, method)
+}
+
+// copyOver makes a line and copies over it.
+func copyOver(ctx context.Context, d *dialer, c remote.Copy, method copyMethod) (remote.CopyResult, error) {
+	cl, err := d.connect(ctx)
+	if err != nil {
+		return remote.CopyResult{}, err
+	}
+	defer cl.Close()
 	r, err := method(cl, ctx, c)
 	if err != nil && ctx.Err() != nil {
 		return r, context.Cause(ctx)
@@ -231,18 +259,24 @@ func (a *app) copyOn(f *copyFlags, h host, c remote.Copy, method copyMethod) (re
 	return r, afterwards(err)
 }
 
-// lister returns what prints the name of each entry once.
-func (a *app) lister() func(remote.CopyProgress) {
+// lister returns what prints the name of each entry once, after a host's name if that is not empty.
+func (a *app) lister(host string) func(remote.CopyProgress) {
 	var listed int64
 	return func(now remote.CopyProgress) {
 		if now.Entries == listed {
 			return
 		}
 		listed = now.Entries
+		line := map[string]string{"name": now.Name}
+		text := escape(now.Name)
+		if host != "" {
+			line["host"] = host
+			text = host + ": " + text
+		}
 		if a.json {
-			printJSON(&a.out, map[string]string{"name": now.Name})
+			printJSON(&a.out, line)
 		} else {
-			fmt.Fprintln(&a.out, escape(now.Name))
+			fmt.Fprintln(&a.out, text)
 		}
 	}
 }

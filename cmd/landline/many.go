@@ -36,18 +36,57 @@ func visit(hosts []host, parallel int, do func(h host)) {
 	wg.Wait()
 }
 
-// A fanout is one command on many hosts.
-type fanout struct {
+// A visitor goes to many hosts, whatever for.
+type visitor struct {
 	a     *app
-	f     *runFlags
-	words []string
-	set   charset.Charset
+	flags *lineFlags
 	keys  wallet
-	lines lines
 
 	mu    sync.Mutex // one host's end at a time
 	file  *verdictFile
 	tally tally
+}
+
+func (v *visitor) dialer(h host) *dialer {
+	d := v.a.dialer(v.flags, h)
+	d.keys, d.many = &v.keys, true
+	return d
+}
+
+// sign has the keys sign once, before anybody needs it and while a person can be asked. If they do not, each
+// host's end says so.
+func (v *visitor) sign(ctx context.Context, hosts []host) {
+	for _, h := range hosts {
+		d := v.dialer(h)
+		if h.network != "tcp" {
+			continue
+		}
+		err := d.sign(ctx, nil)
+		if errors.Is(err, identity.ErrPassphrase) && canAsk() {
+			_ = d.sign(ctx, passphraseAsker(ctx))
+		}
+	}
+}
+
+// visit calls do for each host, until the first interrupt with a context that has not ended, and returns what the
+// program ends with.
+func (v *visitor) visit(hosts []host, parallel int, do func(ctx context.Context, h host)) error {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	stop := cancelOnSignal(cancel)
+	defer stop()
+	v.sign(ctx, hosts)
+	visit(hosts, parallel, func(h host) { do(ctx, h) })
+	return cmp.Or(v.file.close(), v.tally.ending(ctx))
+}
+
+// A fanout is one command on many hosts.
+type fanout struct {
+	visitor
+	f     *runFlags
+	words []string
+	set   charset.Charset
+	lines lines
 	group *grouping // nil without --group
 }
 
@@ -61,49 +100,23 @@ func (a *app) runMany(f *runFlags, list string, rest []string) error {
 	if err != nil {
 		return err
 	}
-	m := &fanout{a: a, f: f, words: words, set: set, lines: newLines(a)}
+	m := &fanout{visitor: visitor{a: a, flags: &f.lineFlags}, f: f, words: words, set: set, lines: newLines(a)}
 	if f.detach {
-		return m.detach(hosts)
+		return m.visit(hosts, f.parallel, m.detach)
 	}
 	if m.file, err = openVerdict(f.verdict); err != nil {
 		return err
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	stop := cancelOnSignal(cancel)
-	defer stop()
 	if f.group {
 		m.group = newGrouping(a, len(hosts))
 	}
-	m.sign(ctx, hosts)
-	visit(hosts, f.parallel, func(h host) { m.run(ctx, h) })
+	err = m.visit(hosts, f.parallel, m.run)
 	if m.group != nil {
 		m.group.print(hosts)
 		a.say("%s", m.group)
 	}
 	a.say("%s", m.tally.String())
-	return cmp.Or(m.file.close(), m.tally.ending(ctx))
-}
-
-// sign has the keys sign once, before anybody needs it and while a person can be asked. If they do not, each
-// host's end says so.
-func (m *fanout) sign(ctx context.Context, hosts []host) {
-	for _, h := range hosts {
-		d := m.dialer(h)
-		if h.network != "tcp" {
-			continue
-		}
-		err := d.sign(ctx, nil)
-		if errors.Is(err, identity.ErrPassphrase) && canAsk() {
-			_ = d.sign(ctx, passphraseAsker(ctx))
-		}
-	}
-}
-
-func (m *fanout) dialer(h host) *dialer {
-	d := m.a.dialer(&m.f.lineFlags, h)
-	d.keys, d.many = &m.keys, true
-	return d
+	return err
 }
 
 // run runs the command on one host, and counts how it ended.
@@ -126,7 +139,7 @@ func (m *fanout) run(ctx context.Context, h host) {
 	failed := ending(cmp.Or(m.a.explain(h, &r, err), error(&exitError{})))
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.tally.add(&r, failed.code)
+	m.tally.add(endWords(&r), failed.code)
 	m.file.add(v)
 	if m.a.json {
 		printJSON(&m.a.out, v)
@@ -175,25 +188,17 @@ func (m *fanout) runOn(ctx context.Context, h host, out *output) (remote.Result,
 	return r, err
 }
 
-// detach starts the command on each host as a job.
-func (m *fanout) detach(hosts []host) error {
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	stop := cancelOnSignal(cancel)
-	defer stop()
-	m.sign(ctx, hosts)
-	visit(hosts, m.f.parallel, func(h host) {
-		err := m.a.detachOn(ctx, m.dialer(h), m.f, m.words, h.text+": ")
-		if err == nil {
-			return
-		}
-		failed := ending(err)
-		m.a.fail(failed.err)
-		m.mu.Lock()
-		defer m.mu.Unlock()
-		m.tally.worst = worse(m.tally.worst, failed.code)
-	})
-	return m.tally.ending(ctx)
+// detach starts the command on a host as a job.
+func (m *fanout) detach(ctx context.Context, h host) {
+	err := m.a.detachOn(ctx, m.dialer(h), m.f, m.words, h.text+": ")
+	if err == nil {
+		return
+	}
+	failed := ending(err)
+	m.a.fail(failed.err)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.tally.add("not started", failed.code)
 }
 
 // A tally counts how hosts ended.
@@ -203,12 +208,13 @@ type tally struct {
 	worst int
 }
 
-func (t *tally) add(r *remote.Result, code int) {
+// add counts a host that ended so.
+func (t *tally) add(end string, code int) {
 	if t.ends == nil {
 		t.ends = make(map[string]int)
 	}
 	t.n++
-	t.ends[endWords(r)]++
+	t.ends[end]++
 	t.worst = worse(t.worst, code)
 }
 
