@@ -44,6 +44,7 @@ var house = []floor{
 	{"udp tcp", "ip link wire" + parts, sys},
 	{"dhcp dns", "wire", ""},
 	{"landline", "udp tcp ip link wire dhcp dns" + parts, sys},
+	{"internal/ladder", "dhcp dns link wire", sys},
 	{"internal/pkt", "udp tcp ip link wire", sys}, // it runs a stack, and so stands on it
 	{"internal/pkt/pktrun", "internal/pkt", sys},
 	{"lan", "landline dhcp dns ip link wire" + parts, sys}, // ip for what routers advertise,

@@ -1,6 +1,6 @@
 // Command landline runs commands on other machines and moves files between them,
 // over TLS with the SSH keys that people have, and puts small machines on networks. `landline --help` teaches it, and
-// `landline try` shows it on this machine alone.
+// `landline try` shows it within one process.
 package main
 
 import (
@@ -112,7 +112,7 @@ func (a *app) command() *cobra.Command {
 		Long: `landline runs commands on other machines and moves files between them, over
 TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
 
-  landline try                        see the line work, on this machine alone
+  landline try                        see a LAN and the line work, within one process
   landline serve                      answer on this machine (port 7373)
   landline run shed -- uname -a       run a command on the machine "shed"
   landline run --detach shed make     ... that goes on by itself: see jobs, attach
