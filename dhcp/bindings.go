@@ -59,27 +59,30 @@ func (s *Server) Next() time.Time {
 // napTime is how long Expire waits for a clock that is late.
 const napTime = time.Minute
 
-// Expire ends offers and leases whose time is over, and returns the leases. It may be
-// called too early. Where Arrive needs an address it does the same, in silence.
+// Expire ends offers and leases whose time is over, and returns the leases, which are valid until the server's next
+// call. It may be called too early. Where Arrive needs an address it does the same.
 func (s *Server) Expire(now time.Time) []Binding {
-	ended := s.expire(now)
+	s.ended = s.ended[:0]
+	s.expire(now)
 	s.awake = time.Time{}
 	if next := s.Next(); !next.IsZero() && !now.Before(next) {
 		s.awake = now.Add(napTime) // by one clock it is over, and by the other not
 	}
-	return ended
+	return s.ended
 }
 
-func (s *Server) expire(now time.Time) (ended []Binding) {
+func (s *Server) expire(now time.Time) {
 	for s.offers.first != nil && s.offers.first.isOver(now) {
 		s.vacate(s.offers.first)
 	}
 	for len(s.timed) > 0 && s.timed[0].isOver(now) {
-		e := s.timed[0]
-		if e.condition == isLeased {
-			ended = append(ended, e.binding())
-		}
-		s.vacate(e)
+		s.vacate(s.timed[0])
 	}
-	return ended
+}
+
+// finish notes that what is leased no longer is.
+func (s *Server) finish(e *entry) {
+	if e.condition == isLeased {
+		s.ended = append(s.ended, e.binding())
+	}
 }

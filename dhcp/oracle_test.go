@@ -59,6 +59,7 @@ type crew struct {
 	oracle
 	refuse bool
 	torn   int
+	table  map[netip.Addr]dhcp.Binding // what an owner knows who only hears what is said
 }
 
 func newCrew(t *testing.T) *crew {
@@ -75,6 +76,7 @@ func newCrew(t *testing.T) *crew {
 		return nil
 	}
 	c.office = office{T: t, config: config, now: start, s: newServer(t, config)}
+	c.table = make(map[netip.Addr]dhcp.Binding)
 	return c
 }
 
@@ -88,7 +90,7 @@ func (c *crew) do(b []byte) {
 	c.refuse = b[7]&0xe0 == 0xe0
 	switch b[0] % 12 {
 	case 9:
-		c.s.Expire(c.now)
+		c.ends(c.s.Expire(c.now))
 		return
 	case 10:
 		c.restart()
@@ -131,6 +133,10 @@ func (c *crew) say(a ask, crash bool) {
 	c.Helper()
 	before := len(c.disk)
 	c.hear(a)
+	c.ends(c.r.Ended)
+	if c.r.Decision == dhcp.Granted || c.r.Decision == dhcp.Extended {
+		c.table[c.r.Binding.Addr] = c.r.Binding
+	}
 	c.check()
 	if crash {
 		c.disk = c.disk[:before+len(c.r.Record)/2]
@@ -160,6 +166,41 @@ func (c *crew) restart() {
 	if bad := c.s.Restore(c.now, c.disk); bad > c.torn {
 		c.Fatalf("%d bad records, after %d that were torn", bad, c.torn)
 	}
+	clear(c.table)
+	for _, l := range c.s.Leases(c.now) {
+		c.table[l.Addr] = l
+	}
+}
+
+// ends hears of leases that have ended. Each was one.
+func (c *crew) ends(ended []dhcp.Binding) {
+	c.Helper()
+	for _, b := range ended {
+		if fmt.Sprint(c.table[b.Addr]) != fmt.Sprint(b) {
+			c.Fatalf("%+v has ended, and was %+v", b, c.table[b.Addr])
+		}
+		delete(c.table, b.Addr)
+	}
+}
+
+// checkTable checks that who only hears what is said knows all leases.
+func (c *crew) checkTable() {
+	c.Helper()
+	known := 0
+	for _, l := range c.s.Leases(c.now) {
+		if fmt.Sprint(c.table[l.Addr]) != fmt.Sprint(l) {
+			c.Fatalf("%+v was told as %+v", l, c.table[l.Addr])
+		}
+		known++
+	}
+	for _, b := range c.table {
+		if b.Expiry.IsZero() || b.Expiry.After(c.now) {
+			known--
+		}
+	}
+	if known != 0 {
+		c.Fatalf("%d leases have ended, and nobody was told", -known)
+	}
 }
 
 func (c *crew) network(a netip.Addr) netip.Prefix {
@@ -181,6 +222,7 @@ func (c *crew) check() {
 		}
 		equal(c.T, "number", m.XID(), 7)
 	}
+	c.checkTable()
 	names := make(map[string]bool)
 	for _, l := range c.s.Leases(c.now) {
 		if l.Name != "" && names[l.Name] {

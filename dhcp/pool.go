@@ -197,6 +197,7 @@ func (s *Server) settle(now time.Time, e *entry) {
 // vacate makes an entry free. It is remembered whose it was, if there was a lease. An
 // entry that led to none goes.
 func (s *Server) vacate(e *entry) {
+	s.finish(e)
 	s.unlist(e)
 	e.condition, e.expiry = isFree, time.Time{}
 	if !e.known {
@@ -243,6 +244,9 @@ func (s *Server) assign(e *entry, client string, mac wire.MAC) {
 		old.forget()
 	}
 	if e.client != client {
+		if e.condition == isLeased {
+			s.vacate(e)
+		}
 		s.dropName(e)
 		e.forget()
 	}
@@ -252,6 +256,9 @@ func (s *Server) assign(e *entry, client string, mac wire.MAC) {
 
 // put makes an entry something other than free.
 func (s *Server) put(e *entry, c condition, expiry time.Time) {
+	if c != isLeased {
+		s.finish(e)
+	}
 	s.unlist(e)
 	e.condition, e.expiry = c, expiry
 	e.pool.entries[e.addr] = e

@@ -140,6 +140,10 @@ type Reply struct {
 	Decision Decision
 	Binding  Binding
 	Err      error
+
+	// Ended are the leases that came to an end by the message, or were found to have done so. They are valid until the
+	// server's next call.
+	Ended []Binding
 }
 
 // A Destination is where a reply goes.
@@ -169,6 +173,7 @@ type Server struct {
 	offers queue     // the oldest first
 	timed  byTime    // leases and bad addresses that come to an end
 	awake  time.Time // Next is not before it
+	ended  []Binding // since the owner's call began
 
 	options []byte // scratch: options of the reply
 	message []byte
@@ -188,6 +193,13 @@ type query struct {
 // Arrive answers a message that came to port 67, sent to the address dst: the server's,
 // or a broadcast address.
 func (s *Server) Arrive(now time.Time, m Message, dst netip.Addr) Reply {
+	s.ended = s.ended[:0]
+	r := s.arrive(now, m, dst)
+	r.Ended = s.ended
+	return r
+}
+
+func (s *Server) arrive(now time.Time, m Message, dst netip.Addr) Reply {
 	q, err := s.read(now, m, dst)
 	if err != nil {
 		return ignored(&q, netip.Addr{}, err)
