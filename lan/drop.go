@@ -9,8 +9,10 @@ const (
 	DropRunt           Drop        = iota // shorter than an Ethernet header
 	DropGroupSource                       // it says that it comes from a group
 	DropForeignSource                     // it says that it comes from a machine that is at another port for good
-	DropSourceMAC                         // its hardware address is none that the port may send from
-	DropSourceIP                          // its IP address is none that the port may send from
+	DropSourceMAC                         // its hardware address is none that the machine may send from, or speak for
+	DropSourceIP                          // its IP address is none that the machine may send from, or say that it has
+	DropRogueDHCP                         // it gives out addresses, which is for the gateway to do
+	DropRogueRA                           // it says that it is a router, or who is one, which is for the gateway to do
 	DropReserved                          // for a group of neighbours, which no bridge forwards to
 	DropSamePort                          // its destination is where it came from
 	DropBroadcastStorm                    // more broadcasts than the port may send
@@ -26,7 +28,7 @@ const (
 )
 
 var dropText = [Drops]string{
-	"runt", "group source", "foreign source", "source mac", "source ip", "reserved", "same port", "broadcast storm",
+	"runt", "group source", "foreign source", "source mac", "source ip", "rogue DHCP", "rogue RA", "reserved", "same port", "broadcast storm",
 	"multicast storm", "unknown unicast storm", "queue full", "too long", "malformed", "device", "nobody", "closed",
 }
 

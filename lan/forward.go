@@ -60,7 +60,10 @@ func (p *Port) forwardTo(to []*Port, frames []link.Frame) {
 
 // sort decides where frames go, and reports whether all go the same way, and how many to everyone.
 func (p *Port) sort(frames []link.Frame, to []*Port) (same bool, flood int) {
-	c := clerk{p: p, src: none, dst: none, sources: p.sources.Load()}
+	c := clerk{p: p, src: none, dst: none, sources: p.sources.Load(), guard: p.lan.guard.Load()}
+	if c.guard != nil && c.guard.port == p {
+		c.guard = nil
+	}
 	same = true
 	for i := range frames {
 		to[i] = c.judge(&frames[i])
@@ -79,6 +82,7 @@ const none = ^address(0)
 type clerk struct {
 	p        *Port
 	sources  *Sources
+	guard    *guard  // nil if there is none, or none for p
 	src, dst address // of the frame before; none if they have to be looked at
 	to       *Port   // where dst is
 	now      time.Time
@@ -92,6 +96,11 @@ func (c *clerk) judge(f *link.Frame) *Port {
 	dst, src := addressAt(f.Head), addressAt(f.Head[6:])
 	if c.sources != nil {
 		if d, ok := c.sources.allow(f); !ok {
+			return c.drop(d)
+		}
+	}
+	if c.guard != nil {
+		if d, ok := c.guard.allow(c.p, f); !ok {
 			return c.drop(d)
 		}
 	}

@@ -36,6 +36,15 @@ type GatewayConfig struct {
 	// forgotten in the end.
 	State string
 
+	// Switch, if it is not nil, is what the gateway is plugged into, and is guarded: what only the gateway may say is dropped
+	// at all other ports, which is the answers of DHCP servers, router advertisements, and that somebody has an address of
+	// the gateway. Addresses that two machines use are reported.
+	Switch *Switch
+	// CheckSources, which wants Switch, lets a machine use no address that is not its own: those that it has
+	// a lease of or that are kept for it in Static; of IPv6, those on the LAN that nobody had before it. As long as it has a
+	// lease, its hardware address is at one port. A port with PortConfig.Sources goes by those in place of that.
+	CheckSources bool
+
 	// Loopback makes the gateway's own address lead to the computer's loopback: what listens at 127.0.0.1 or ::1
 	// answers there. If false, nobody does.
 	Loopback bool
@@ -112,6 +121,7 @@ type Gateway struct {
 	cfg    GatewayConfig
 	log    *slog.Logger
 	dev    link.Device
+	guard  *guard // nil if there is none
 	host   *landline.Host
 	domain dns.Name
 	leases *leaser
@@ -135,11 +145,17 @@ func NewGateway(dev link.Device, cfg GatewayConfig) (*Gateway, error) {
 		dev.Close()
 		return nil, fmt.Errorf("domain %q: %w", cfg.Domain, err)
 	}
+	if err := g.startGuard(); err != nil {
+		dev.Close()
+		return nil, err
+	}
 	if g.leases, err = newLeaser(g); err != nil {
+		g.endGuard()
 		dev.Close()
 		return nil, err
 	}
 	if err := g.begin(); err != nil {
+		g.endGuard()
 		return nil, errors.Join(err, g.leases.file.close())
 	}
 	return g, nil
@@ -183,7 +199,7 @@ func (g *Gateway) advertise() *ip.Advertise {
 func (g *Gateway) Addresses() []netip.Prefix { return slices.Clone(g.cfg.Addresses) }
 
 // Leases returns the leases that are in use, in the order of their addresses.
-func (g *Gateway) Leases() []dhcp.Binding { return slices.Clone(g.leases.table.Load().leases) }
+func (g *Gateway) Leases() []dhcp.Binding { return g.leases.table.all() }
 
 // Host returns the machine that the gateway is on the LAN.
 func (g *Gateway) Host() *landline.Host { return g.host }
@@ -198,6 +214,7 @@ func (g *Gateway) Close() error {
 		return net.ErrClosed
 	}
 	g.stop()
+	g.endGuard()
 	return g.leases.file.close()
 }
 

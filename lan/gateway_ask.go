@@ -19,6 +19,7 @@ const (
 	KindUDP     Kind = "udp"     // datagrams to the world
 	KindEcho    Kind = "echo"    // pings to the world
 	KindForward Kind = "forward" // what comes from the world, or by Connect
+	KindAddress Kind = "address" // to have an address, Src, that another machine has; only in an Event
 )
 
 // An Ask is what somebody asks the gateway for: the one place where all that it does is decided.
@@ -27,7 +28,7 @@ type Ask struct {
 	// Src is who asks, and Dst with whom it wants to speak, as the machine knows them. The ports of pings are 0. A
 	// machine that asks for a lease has no address yet, and a program of the computer that Connect is called for has none.
 	Src, Dst netip.AddrPort
-	MAC      wire.MAC // of a machine that asks for a lease
+	MAC      wire.MAC // of a machine that asks for a lease, or uses an address
 	Name     string   // that is looked up, or that a machine which asks for a lease calls itself
 	Type     dns.Type // of a lookup
 }
@@ -57,6 +58,7 @@ var (
 	ErrOwnAddress = errors.New("the computer's loopback is not offered")
 	ErrSameLAN    = errors.New("no machine of the LAN has the address")
 	ErrManyFlows  = errors.New("too many flows")
+	ErrDuplicate  = errors.New("another machine has the address")
 )
 
 // allow decides, and tells.

@@ -60,7 +60,7 @@ func (s *site) start(cfg lan.GatewayConfig) *lan.Gateway {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	cfg.Seed = 13
+	cfg.Seed, cfg.Switch = 13, s.lan
 	cfg.Events = func(e lan.Event) {
 		s.mu.Lock()
 		defer s.mu.Unlock()

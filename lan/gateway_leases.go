@@ -5,7 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
-	"sync/atomic"
+	"slices"
 	"time"
 
 	"landline"
@@ -20,20 +20,12 @@ type leaser struct {
 	server *dhcp.Server
 	socket *landline.UDPConn
 	file   leaseFile
-	table  atomic.Pointer[leaseTable] // is replaced, not changed
-}
-
-// A leaseTable is what others want to know of the leases.
-type leaseTable struct {
-	leases []dhcp.Binding
-	byName map[string]*dhcp.Binding
-	byAddr map[netip.Addr]*dhcp.Binding
-	byMAC  map[wire.MAC]*dhcp.Binding
+	table  leaseTable
 }
 
 // newLeaser makes the server, with the leases that were kept.
 func newLeaser(g *Gateway) (*leaser, error) {
-	l := &leaser{g: g}
+	l := &leaser{g: g, table: newLeaseTable()}
 	own := g.cfg.addressOf(true)
 	cfg := dhcp.ServerConfig{ID: own.Addr(), Static: g.cfg.Static, Names: []string{g.cfg.Name}, Allow: l.allow}
 	if own.IsValid() && own.Addr().Is4() {
@@ -49,7 +41,9 @@ func newLeaser(g *Gateway) (*leaser, error) {
 			return nil, err
 		}
 	}
-	l.publish(time.Now())
+	for _, b := range l.server.Leases(time.Now()) {
+		l.begin(b)
+	}
 	return l, nil
 }
 
@@ -126,12 +120,30 @@ func (l *leaser) run() {
 	}
 }
 
-func (l *leaser) expire() {
-	now := time.Now()
-	for _, b := range l.server.Expire(now) {
+func (l *leaser) expire() { l.end(l.server.Expire(time.Now())) }
+
+// begin makes a lease known.
+func (l *leaser) begin(b dhcp.Binding) {
+	l.table.put(b)
+	if l.g.guard != nil {
+		l.g.guard.lease(b.Addr, b.MAC)
+	}
+}
+
+// end makes known that leases are over.
+func (l *leaser) end(ended []dhcp.Binding) {
+	for _, b := range ended {
+		l.table.remove(b.Addr)
+		if l.g.guard != nil && !l.isKept(&b) {
+			l.g.guard.end(b.Addr)
+		}
 		l.g.tell(Event{Ask: askOf(&b), Verdict: Ended})
 	}
-	l.publish(now)
+}
+
+// isKept reports whether a machine has its address without a lease too.
+func (l *leaser) isKept(b *dhcp.Binding) bool {
+	return slices.ContainsFunc(l.g.cfg.Static, func(s dhcp.Static) bool { return s.Addr == b.Addr && s.MAC == b.MAC })
 }
 
 // arrive answers a message.
@@ -141,19 +153,43 @@ func (l *leaser) arrive(b []byte, to netip.Addr) {
 		l.g.log.Debug("dhcp", "error", err)
 		return
 	}
+	if l.isForged(m) {
+		mac, _ := m.CHAddr()
+		l.g.refused(Ask{Kind: KindLease, MAC: mac, Name: m.HostName()}, ErrDuplicate)
+		return
+	}
 	now := time.Now()
 	r := l.server.Arrive(now, m, to)
 	if r.Record != nil {
 		if err := l.record(now, r.Record); err != nil {
 			l.g.log.Error("a lease could not be written, and is not given", "error", err)
+			l.end(r.Ended)
 			return
 		}
-		l.publish(now)
+	}
+	l.end(r.Ended)
+	if r.Decision == dhcp.Granted || r.Decision == dhcp.Extended {
+		l.begin(r.Binding)
 	}
 	if r.Message != nil {
 		l.send(&r)
 	}
 	l.tell(&r)
+}
+
+// isForged reports whether a machine asks for, or gives back, what is leased to one with another hardware address, as it may
+// by calling itself the same client. Where machines are told apart by their addresses, they are not to.
+func (l *leaser) isForged(m dhcp.Message) bool {
+	if !l.g.cfg.CheckSources || m.Type() == dhcp.Discover {
+		return false
+	}
+	mac, _ := m.CHAddr()
+	for _, a := range []netip.Addr{m.CIAddr(), m.RequestedAddr()} {
+		if b, ok := l.table.ofAddr(a); ok && b.MAC != mac {
+			return true
+		}
+	}
+	return false
 }
 
 // record keeps a record, and writes the file anew if it has become long.
@@ -184,8 +220,6 @@ func (l *leaser) tell(r *dhcp.Reply) {
 	e := Event{Ask: askOf(&r.Binding), Verdict: Allowed, Err: r.Err}
 	switch r.Decision {
 	case dhcp.Granted, dhcp.Extended:
-	case dhcp.Freed, dhcp.Withdrawn:
-		e.Verdict = Ended
 	case dhcp.Denied:
 		e.Verdict = Refused
 	case dhcp.Ignored:
@@ -221,20 +255,4 @@ func (l *leaser) frame(r *dhcp.Reply) []byte {
 	b = append(wire.AppendUDP(b, dhcp.ServerPort, to.Port(), len(r.Message)), r.Message...)
 	wire.UDP(b[at:]).SetChecksum(wire.PseudoSum(own, to.Addr(), wire.ProtoUDP, n).Add(b[at:]))
 	return b
-}
-
-// publish makes a new table.
-func (l *leaser) publish(now time.Time) {
-	t := &leaseTable{
-		leases: l.server.Leases(now),
-		byName: map[string]*dhcp.Binding{}, byAddr: map[netip.Addr]*dhcp.Binding{}, byMAC: map[wire.MAC]*dhcp.Binding{},
-	}
-	for i := range t.leases {
-		b := &t.leases[i]
-		t.byAddr[b.Addr], t.byMAC[b.MAC] = b, b
-		if b.Name != "" {
-			t.byName[b.Name] = b
-		}
-	}
-	l.table.Store(t)
 }

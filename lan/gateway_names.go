@@ -224,8 +224,8 @@ func (g *Gateway) addressesOf(label string) (addrs []netip.Addr) {
 		}
 		return addrs
 	}
-	b := g.leases.table.Load().byName[label]
-	if b == nil {
+	b, ok := g.leases.table.ofName(label)
+	if !ok {
 		return nil
 	}
 	return append([]netip.Addr{b.Addr}, g.neighborsWith(b.MAC)...)
@@ -246,17 +246,17 @@ func (g *Gateway) neighborsWith(mac wire.MAC) (addrs []netip.Addr) {
 
 // nameOf returns the name of the machine that has an address, or "".
 func (g *Gateway) nameOf(a netip.Addr) string {
-	t := g.leases.table.Load()
 	for _, p := range g.cfg.Addresses {
 		if p.Addr() == a {
 			return g.cfg.Name
 		}
 	}
-	if b := t.byAddr[a]; b != nil {
+	if b, ok := g.leases.table.ofAddr(a); ok {
 		return b.Name
 	}
 	for _, n := range g.host.Neighbors() {
-		if b := t.byMAC[n.MAC]; n.Addr == a && b != nil {
+		if n.Addr == a {
+			b, _ := g.leases.table.ofMAC(n.MAC)
 			return b.Name
 		}
 	}

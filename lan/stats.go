@@ -56,7 +56,7 @@ func (p *Port) Stats() PortStats {
 type Station struct {
 	MAC   wire.MAC
 	Port  *Port
-	Fixed bool // of a machine in this process
+	Fixed bool // of a machine in this process, or of one with a lease while GatewayConfig.CheckSources
 }
 
 // Stations returns the addresses that the switch knows now, in their order.

@@ -46,6 +46,7 @@ type Switch struct {
 	table    table
 	ports    atomic.Pointer[[]*Port] // is replaced, not changed
 	scratch  sync.Pool               // of *scratch
+	guard    atomic.Pointer[guard]   // nil if there is none
 
 	mu     sync.Mutex
 	random func() uint64
@@ -158,6 +159,9 @@ func (s *Switch) remove(p *Port, then func()) {
 	ports = slices.Concat(ports[:i], ports[i+1:])
 	s.ports.Store(&ports)
 	s.table.forget(p)
+	if g := s.guard.Load(); g != nil {
+		g.forget(p)
+	}
 	if then != nil {
 		s.ending.Go(then)
 	}

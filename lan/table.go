@@ -165,16 +165,46 @@ var errTaken = errors.New("another port has that hardware address")
 func (t *table) pin(a address, p *Port) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if e := t.find(a); e != nil {
-		if e.fixed {
-			return errTaken
-		}
+	e := t.find(a)
+	if e != nil && e.fixed {
+		return errTaken
+	}
+	t.pinLocked(a, p, e)
+	return nil
+}
+
+// pinFree is pin for an address that is at no port for good. It returns the port where it is then, and whether it was free.
+func (t *table) pinFree(a address, p *Port) (*Port, bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	e := t.find(a)
+	switch {
+	case p.forgotten:
+		return nil, false
+	case e != nil && e.fixed:
+		return e.port.Load(), false
+	}
+	t.pinLocked(a, p, e)
+	return p, true
+}
+
+// unpin forgets an address that is at a port for good.
+func (t *table) unpin(a address) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if e := t.find(a); e != nil && e.fixed {
 		t.removeLocked(e)
 	}
-	e := &entry{address: a, fixed: true}
+}
+
+// pinLocked makes p the port of an address for good, in place of what e says, unless that is nil.
+func (t *table) pinLocked(a address, p *Port, e *entry) {
+	if e != nil {
+		t.removeLocked(e)
+	}
+	e = &entry{address: a, fixed: true}
 	e.port.Store(p)
 	t.addLocked(e)
-	return nil
 }
 
 func (t *table) addLocked(e *entry) {

@@ -28,7 +28,7 @@ type lanFlags struct {
 	forwards                      []string
 	mtu                           int
 	lease                         time.Duration
-	loopback                      bool
+	loopback, checkSources        bool
 	capture, state                string
 }
 
@@ -61,6 +61,10 @@ up and no root: TCP, UDP and ping (where this system lets the user ping). A conn
 when its far side has answered. What listens on this system's loopback is theirs at the gateway's
 address only with --loopback.
 
+Nobody else can be the gateway: what other DHCP servers and routers say is dropped. With --check-sources
+a machine can send only from addresses that are its own: of IPv4, those that it has a lease of.
+That is not the rule, since a machine whose address was set by hand would then be cut off.
+
 A socket can be used by this user alone. On a --socket, QEMU's and libkrun's machines connect, any number
 of them; to a --dgram, those of QEMU and vfkit send. The LAN must be up first. A line tells of each machine
 that has an address.`,
@@ -83,6 +87,7 @@ that has an address.`,
 	fl.IntVar(&f.mtu, "mtu", 1500, "`N` bytes of the largest IP packet")
 	fl.DurationVar(&f.lease, "lease", time.Hour, "`TIME` for which an address is given")
 	fl.BoolVar(&f.loopback, "loopback", false, "offer this system's loopback at the gateway's address")
+	fl.BoolVar(&f.checkSources, "check-sources", false, "drop what machines send from addresses that they have no lease of, or that are another's")
 	fl.StringVar(&f.capture, "capture", "", "write the frames of all ports to `FILE`, in the pcapng format of Wireshark")
 	fl.StringVar(&f.state, "state", "", "`DIR` in which leases are kept\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline; below it lan/NAME)")
 	return cmd
@@ -90,7 +95,7 @@ that has an address.`,
 
 // config reads what the gateway is to be.
 func (f *lanFlags) config() (lan.GatewayConfig, error) {
-	c := lan.GatewayConfig{Domain: f.domain, Loopback: f.loopback, LeaseTime: f.lease}
+	c := lan.GatewayConfig{Domain: f.domain, Loopback: f.loopback, LeaseTime: f.lease, CheckSources: f.checkSources}
 	for _, s := range []struct{ flag, text, example string }{
 		{"--subnet", f.subnet, "10.77.0.0/24"}, {"--subnet6", f.subnet6, "fd00:77::/64"},
 	} {
@@ -186,6 +191,7 @@ func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) (err error
 	if err != nil {
 		return err
 	}
+	cfg.Switch = n.lan
 	n.gateway, err = lan.NewGateway(n.watch(port), cfg)
 	if errors.Is(err, lan.ErrStateInUse) {
 		return &hinted{err, "give this LAN a --name of its own"}
@@ -301,6 +307,10 @@ func (n *network) plug(dev link.Device) {
 
 // event tells of machines that have an address, or no longer.
 func (n *network) event(e lan.Event) {
+	if e.Kind == lan.KindAddress {
+		n.app.say("%s uses %s: %v", e.MAC, e.Src.Addr(), e.Err)
+		return
+	}
 	if e.Kind != lan.KindLease || !e.Dst.Addr().IsValid() {
 		return
 	}
