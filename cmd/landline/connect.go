@@ -106,6 +106,9 @@ type dialer struct {
 }
 
 func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
+	if d.a.dial != nil {
+		return d.a.dial(ctx, d.host)
+	}
 	if d.host.network == "unix" {
 		return d.reach(ctx)
 	}

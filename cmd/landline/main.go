@@ -4,8 +4,10 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"net"
 	"os"
 	"strings"
 	"syscall"
@@ -76,6 +78,8 @@ type app struct {
 	json  bool
 	out   results
 	ssh   sshConfig
+	// dial opens connections in tests; nil: the system does.
+	dial func(ctx context.Context, h host) (net.Conn, error)
 }
 
 // A results is standard output, and remembers what went wrong there. What is written in one piece stays

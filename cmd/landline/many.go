@@ -18,7 +18,7 @@ import (
 )
 
 // lateAfter is how long a host has to say that its command's time is over, once it is.
-const lateAfter = 2 * time.Second
+const lateAfter = time.Second
 
 var errLate = errors.New("it does not answer any more")
 
