@@ -128,15 +128,18 @@ func (d *dialer) dial(ctx context.Context) (net.Conn, error) {
 // reach opens a connection: on a LAN that is up here if the host is called as one of its machines. For a Unix socket it
 // makes sure whose it is.
 func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
-	l, err := lanOf(ctx, d.host)
+	if d.host.network == "unix" {
+		return d.reachWorld(ctx)
+	}
+	l, err := lanOf(ctx, d.addr)
 	if err != nil {
 		return nil, err
 	}
 	if l != nil {
-		return l.dialMachine(ctx, d.host.addr)
+		return l.dialMachine(ctx, d.addr)
 	}
 	nc, err := d.reachWorld(ctx)
-	return nc, hintLAN(d.host, err)
+	return nc, hintLAN(d.addr, err)
 }
 
 func (d *dialer) reachWorld(ctx context.Context) (net.Conn, error) {

@@ -49,8 +49,8 @@ func (l *lanClient) dialMachine(ctx context.Context, address string) (net.Conn, 
 const domainWithin = 2 * time.Second
 
 // lanOf returns the LAN that is up here and has the domain of a host's name, or nil.
-func lanOf(ctx context.Context, h host) (*lanClient, error) {
-	name, ok := fullName(h)
+func lanOf(ctx context.Context, addr string) (*lanClient, error) {
+	name, ok := fullName(addr)
 	if !ok {
 		return nil, nil
 	}
@@ -82,10 +82,10 @@ func (l *lanClient) domain(ctx context.Context) string {
 	return strings.ToLower(i.Domain)
 }
 
-// fullName returns the name of a host if it has a domain.
-func fullName(h host) (string, bool) {
-	name, _, err := net.SplitHostPort(h.addr)
-	if h.network != "tcp" || err != nil {
+// fullName returns the name in an address, name:port, if it has a domain.
+func fullName(addr string) (string, bool) {
+	name, _, err := net.SplitHostPort(addr)
+	if err != nil {
 		return "", false
 	}
 	if _, err := netip.ParseAddr(name); err == nil {
@@ -96,8 +96,8 @@ func fullName(h host) (string, bool) {
 }
 
 // hintLAN says of a name that is not found and looks like that of a machine on a LAN that there is no such LAN.
-func hintLAN(h host, err error) error {
-	name, _ := fullName(h)
+func hintLAN(addr string, err error) error {
+	name, _ := fullName(addr)
 	if _, ok := errors.AsType[*net.DNSError](err); ok && strings.HasSuffix(name, ".lan") {
 		return &hinted{errors.New("no such host, and no LAN with the domain lan is up here"), "landline lan up"}
 	}

@@ -30,6 +30,7 @@ type machineFlags struct {
 	gateways []string
 	hostname string
 	capture  string
+	line     serveFlags
 }
 
 func (a *app) hostCommand() *cobra.Command {
@@ -45,9 +46,11 @@ ping, and the services that are named, until SIGTERM or SIGINT; a lease is then 
   echo       answers what it gets
   discard    takes everything and answers nothing
   chargen    writes lines of characters, on UDP one for each datagram
+  serve      runs commands and moves files for those who may, as "landline serve" does: as the user
+             who runs it, with this system's files, and on TCP alone
 
 They answer at PORT on TCP and on UDP. On TCP, chargen goes on until the client leaves, and the
-others until the client has sent all. A service has 128 clients at once and resets more, and one
+others until the client has sent all. Of the small ones, each has 128 clients at once and resets more, and one
 whose connection stands still for 5 minutes. On UDP, datagrams from the ports of such services are
 not answered, for two that answer each other never end.
 
@@ -61,7 +64,9 @@ machine has it. A line tells of each address once it is up and the services answ
   ping 10.0.0.2
   echo hello | nc -N 10.0.0.2 700
   echo hello | nc -u -w1 10.0.0.2 700
-  landline host --socket lan.sock --dhcp --hostname shed echo:7 discard:9`,
+  landline host --socket lan.sock --dhcp --hostname shed echo:7 discard:9
+  landline host --socket lan.sock --dhcp --hostname shed serve:7373
+  landline run shed.lan -- uname -a                   if lan.sock is of a LAN that is up here`,
 		RunE: func(_ *cobra.Command, args []string) error { return a.host(&f, args) },
 	}
 	fl := cmd.Flags()
@@ -72,6 +77,7 @@ machine has it. A line tells of each address once it is up and the services answ
 	fl.StringArrayVar(&f.gateways, "gateway", nil, "`ADDR` of the router to other networks (may repeat, once for each family)")
 	fl.StringVar(&f.hostname, "hostname", "", "`NAME` that DHCP servers are told")
 	fl.StringVar(&f.capture, "capture", "", "write all frames to `FILE`, in the pcapng format of Wireshark")
+	f.line.register(cmd, "for serve: ")
 	return cmd
 }
 
@@ -90,6 +96,9 @@ func (a *app) host(f *machineFlags, args []string) error {
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
 	m := machine{app: a, dhcp: f.dhcp, down: make(chan error, 1)}
+	if m.line, err = a.lineOf(f, services); err != nil {
+		return err
+	}
 	dev, err := m.open(f)
 	if err != nil {
 		return err
@@ -124,12 +133,14 @@ func (f *machineFlags) config() (landline.Config, error) {
 
 // A machine is `landline host`.
 type machine struct {
-	app   *app
-	host  *landline.Host
-	dhcp  bool       // it wants a lease
-	down  chan error // has why the network went away
-	guard guard
-	busy  sync.WaitGroup // of those who answer, until the host is closed
+	app        *app
+	host       *landline.Host
+	dhcp       bool       // it wants a lease
+	down       chan error // has why the network went away
+	guard      guard
+	line       *daemon        // nil if nobody is let in
+	endServing func()         // or nil
+	busy       sync.WaitGroup // of those who answer, until the host is closed
 
 	file    *os.File // of the capture, or nil
 	capture *link.PcapNG
@@ -293,6 +304,7 @@ func (a *app) announceAddress(state string, addr landline.Address) {
 
 // close ends the machine, and its capture.
 func (m *machine) close() error {
+	m.endLine()
 	m.host.Close()
 	m.busy.Wait()
 	if m.file == nil {

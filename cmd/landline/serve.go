@@ -57,11 +57,17 @@ that needs KillMode=process in the unit.`,
 	fl := cmd.Flags()
 	fl.StringArrayVar(&f.listen, "listen", nil, "`ADDR` to listen on (may repeat; default :7373, or nothing with --unix; 127.0.0.1:0 picks a port)")
 	fl.StringVar(&f.unix, "unix", "", "`PATH` of a socket for this user (and root) alone: mode 0600, no TLS")
-	fl.StringVar(&f.authorizedKeys, "authorized-keys", "", "`FILE` that says who may come in (default ~/.ssh/authorized_keys)")
-	fl.StringVar(&f.hostKey, "host-key", "", "private key `FILE` of this machine (default sshd's Ed25519 key if readable,\nelse one that is made once in the configuration folder)")
-	fl.StringVar(&f.state, "state", "", "`DIR` in which jobs are kept that outlive their connection\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline)")
+	f.register(cmd, "")
 	fl.IntVar(&f.maxJobs, "max-jobs", 0, "how many commands and copies may run at once: `N` (default 1024)")
 	return cmd
+}
+
+// register adds the flags that all have who let people in.
+func (f *serveFlags) register(cmd *cobra.Command, about string) {
+	fl := cmd.Flags()
+	fl.StringVar(&f.authorizedKeys, "authorized-keys", "", about+"`FILE` that says who may come in (default ~/.ssh/authorized_keys)")
+	fl.StringVar(&f.hostKey, "host-key", "", about+"private key `FILE` of this machine (default sshd's Ed25519 key if readable,\nelse one that is made once in the configuration folder)")
+	fl.StringVar(&f.state, "state", "", about+"`DIR` in which jobs are kept that outlive their connection\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline)")
 }
 
 func (a *app) serve(f *serveFlags) error {

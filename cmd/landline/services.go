@@ -38,14 +38,17 @@ func answererOf(name string) answerer {
 	return nil
 }
 
-func serviceNames() []string { return []string{"upper", "echo", "discard", "chargen"} }
+// lineService is the one that lets people in: see services_line.go.
+const lineService = "serve"
+
+func serviceNames() []string { return []string{"upper", "echo", "discard", "chargen", lineService} }
 
 func parseService(s string) (service, error) {
 	name, port, ok := strings.Cut(s, ":")
 	if !ok {
 		return service{}, errors.New("no port")
 	}
-	if answererOf(name) == nil {
+	if !slices.Contains(serviceNames(), name) {
 		return service{}, errors.New("no such service")
 	}
 	n, err := strconv.ParseUint(port, 10, 16)
@@ -92,6 +95,12 @@ func chargen(n int) []byte {
 func (m *machine) start(services []service) error {
 	var begin []func() // when all are open: then the guard knows them all
 	for _, s := range services {
+		if s.name == lineService {
+			if err := m.openLine(s.port); err != nil {
+				return fmt.Errorf("%s:%d: %w", s.name, s.port, err)
+			}
+			continue
+		}
 		c, err := m.host.ListenUDP("udp", &net.UDPAddr{Port: int(s.port)})
 		if err != nil {
 			return fmt.Errorf("%s:%d: %w", s.name, s.port, bare(err))
@@ -108,6 +117,7 @@ func (m *machine) start(services []service) error {
 	for _, f := range begin {
 		m.busy.Go(f)
 	}
+	m.serveLine()
 	return nil
 }
 
