@@ -32,10 +32,10 @@ func (t *tcb) maySend() bool {
 // writable is how many bytes there is room for.
 func (t *tcb) writable() int { return max(int(t.snd.limit)-t.snd.ring.Len(), 0) }
 
-// tuneSend lets the send ring hold two congestion windows: one on its way and one that
-// waits.
+// tuneSend lets the send ring hold two congestion windows: one on its way and one that waits. More than four of the peer's windows
+// are of no use, and only fill caches. (Two should do; docs/goodput.md says they do not where way and window are long.)
 func (t *tcb) tuneSend() {
-	if want := 2 * int(t.cc.cwnd); want > int(t.snd.limit) && !t.snd.fixed &&
+	if want := 2 * int(min(t.cc.cwnd, 2*t.snd.maxWnd)); want > int(t.snd.limit) && !t.snd.fixed &&
 		int(t.snd.limit) < t.cfg.sendMax && !t.cfg.budget.pressed() {
 		t.snd.limit = int32(min(bounded(want, 0), t.cfg.sendMax))
 	}

@@ -126,12 +126,22 @@ func (t *tcb) window() uint16 {
 	if e := t.openEdge(); t.worthTelling(e) {
 		edge = e
 	}
-	// Rounded up, for what has been promised must not become less; openEdge leaves room
-	// for that.
-	unit := 1<<t.rcv.shift - 1
-	field := min((max(edge.Since(t.rcv.nxt), 0)+unit)>>t.rcv.shift, 65535)
-	t.rcv.edge, t.rcv.withheld = later(t.rcv.edge, t.rcv.nxt.Add(field<<t.rcv.shift)), false
-	return uint16(field)
+	t.rcv.withheld = false
+	field := t.scaled(max(edge.Since(t.rcv.nxt), 0))
+	t.rcv.edge = later(t.rcv.edge, t.rcv.nxt.Add(int(field)<<t.rcv.shift))
+	return field
+}
+
+// scaled returns a window of n bytes as it lies on the wire, rounded up if there is room for that, for what has been promised
+// should not become less. Rounded up again and again it would grow with every small segment that nobody reads. Then it is
+// rounded down, which takes back less than a unit: a receiver "MUST honor, as in window, any segment that would have been in
+// window for any <ACK> sent" (RFC 7323, Section 2.4), and so rcv.edge stays.
+func (t *tcb) scaled(n int) uint16 {
+	up := (n + 1<<t.rcv.shift - 1) >> t.rcv.shift
+	if t.rcv.ring.Len()+up<<t.rcv.shift > int(t.rcv.limit) {
+		up = n >> t.rcv.shift
+	}
+	return uint16(min(up, 65535))
 }
 
 // openEdge is how far the window would reach if all that is free were offered, and as far as a
@@ -185,6 +195,7 @@ func later(a, b wire.Seq) wire.Seq {
 type tuner struct {
 	since  instant       // when this round trip began
 	copied int32         // what has been read in it
+	near   uint8         // goes from 255 to 0 with what arrives since a round trip was too short for the timestamps to tell
 	mark   wire.Seq      // when this has arrived, a round trip is over
 	rtt    time.Duration // as seen by a receiver; 0 if not known
 	timed  instant       // since when mark is waited for
@@ -195,8 +206,8 @@ type tuner struct {
 func (t *tcb) timeArrival(now instant, s *segment) {
 	u := &t.rcv.tune
 	if t.has(useTimestamps) && s.opt.HasTimestamps && s.opt.TSEcr != 0 {
-		if ms := int32(t.stamp(now) - s.opt.TSEcr); ms >= 0 && ms < maxStampRTT {
-			u.note(max(time.Duration(ms)*stampTick, stampTick))
+		if ticks := int32(t.stamp(now) - s.opt.TSEcr); ticks >= 0 && ticks < maxStampRTT {
+			u.noteTicks(ticks)
 		}
 		return
 	}
@@ -218,6 +229,22 @@ func (u *tuner) note(rtt time.Duration) {
 	}
 }
 
+// noteTicks takes a round trip in ticks of the timestamps.
+func (u *tuner) noteTicks(n int32) {
+	u.note(max(time.Duration(n), 1) * stampTick)
+	switch {
+	case n == 0:
+		u.near = 255
+	case u.near > 0:
+		u.near--
+	}
+}
+
+// nearLimit is enough for a receive ring whose peer is less than a tick of the timestamps away: 4 Gbit/s at that distance, and ten
+// times as much at a tenth of it. How near he is cannot be told, and a ring that grew by what comes in a tick would be larger
+// than the processor's caches, and the slower for it.
+const nearLimit = 512 << 10
+
 // tuneReceive makes the receive ring's limit larger if the user has read so much
 // within a round trip that the window may have been what limited it.
 func (t *tcb) tuneReceive(now instant) {
@@ -226,9 +253,11 @@ func (t *tcb) tuneReceive(now instant) {
 	case u.rtt == 0 || past < u.rtt:
 		return
 	case past < 2*u.rtt && !t.rcv.fixed && !t.cfg.budget.pressed():
-		if want := 2*int(u.copied) + 16*int(t.rcv.mss); want > int(t.rcv.limit) {
-			t.rcv.limit = int32(min(bounded(want, 0), t.cfg.recvMax))
+		most := t.cfg.recvMax
+		if u.near > 0 {
+			most = min(most, nearLimit)
 		}
+		t.rcv.limit = max(t.rcv.limit, int32(min(bounded(2*int(u.copied)+16*int(t.rcv.mss), 0), most)))
 	}
 	u.since, u.copied = now, 0
 }

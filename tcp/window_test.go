@@ -326,10 +326,46 @@ func TestReceiveRingGrowsWithWhatIsRead(t *testing.T) {
 		d.Errorf("limit is still %d", d.tcb.rcv.limit)
 	}
 	d.forget()
-	limit := d.tcb.rcv.limit
 	d.tcb.setBuffers(0, 20000)
 	d.equal("what the user fixes", d.tcb.rcv.limit, int32(32768))
-	_ = limit
+}
+
+// A peer that is so near that the timestamps do not tell how near gets no more than fits into caches, until he is far.
+func TestReceiveRingOfWhoIsNearStaysSmall(t *testing.T) {
+	d := establishedWith(t, config{bufferInit: 128 << 10, recvMax: 4 << 20}, "mss 1000 wscale 7 ts 1 60000")
+	seq := 1
+	stream := func(ticks, rounds int) {
+		for range rounds {
+			for range 25 {
+				d.in(". seq " + itoa(seq) + " ack 1 len 20000 ts " + itoa(100+seq/20000) + " " + itoa(int(d.tcb.stamp(d.tcb.cfg.at(d.now)))-ticks))
+				d.do(func(t *tcb) { t.read(make([]byte, 20000)) })
+				seq += 20000
+			}
+			d.forget()
+			d.wait(time.Duration(max(ticks, 1)) * time.Millisecond)
+		}
+	}
+	stream(0, 20)
+	d.equal("limit of who is near", d.tcb.rcv.limit, int32(nearLimit))
+	stream(20, 20)
+	if d.tcb.rcv.limit <= nearLimit {
+		d.Errorf("limit of who has gone away is still %d", d.tcb.rcv.limit)
+	}
+}
+
+// A window cannot be told to the byte. Rounded up with each segment it would stay as it is while what nobody reads grows.
+func TestSmallSegmentsFillNoMoreThanTheRing(t *testing.T) {
+	d := establishedWith(t, config{bufferInit: 16384, recvMax: 4 << 20}, "mss 1000 wscale 7")
+	for range 30_000 {
+		d.in("P. seq " + itoa(int(d.tcb.rcv.nxt.Uint32()-d.irs)) + " ack 1 len 1")
+		d.forget()
+	}
+	if n := d.tcb.rcv.ring.Len(); n > 16384 || n < 16384-127 {
+		d.Errorf("%d bytes wait to be read, of 16384", n)
+	}
+	d.read(30_000, d.tcb.rcv.ring.Len())
+	d.in("P. seq " + itoa(int(d.tcb.rcv.nxt.Uint32()-d.irs)) + " ack 1 len 1000")
+	d.read(2000, 1000)
 }
 
 func TestSendRingGrowsWithTheCongestionWindow(t *testing.T) {
@@ -338,4 +374,7 @@ func TestSendRingGrowsWithTheCongestionWindow(t *testing.T) {
 	d.tcb.cc.cwnd = 100_000
 	d.write(200_000)
 	d.equal("limit", d.tcb.snd.limit, int32(262144))
+	d.tcb.cc.cwnd, d.tcb.snd.maxWnd = 1<<20, 100_000
+	d.write(200_000)
+	d.equal("limit for a peer with a small window", d.tcb.snd.limit, int32(524288))
 }
