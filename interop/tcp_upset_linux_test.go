@@ -9,8 +9,9 @@ import (
 
 // On a wire that loses nothing and keeps the order, we send a segment again for one of these reasons only: nothing has
 // been heard for so long that the last one goes as a probe (RFC 8985, Section 7), or that the retransmission timer has
-// expired; or the window was shut. Neither end reports a hole, or acknowledges twice what did not come twice. How long a
-// busy machine takes is not for a test to say, but it sees which segment it was.
+// expired; or the window was shut. Neither end reports a hole, and we do not acknowledge twice what did not come twice; a kernel
+// that has much to do does so now and then. How long a busy machine takes is not for a test to say, but it sees which segment it
+// was.
 
 // A tcpFrame is a frame of a capture, in tshark's relative numbers.
 type tcpFrame struct {
@@ -111,7 +112,10 @@ func (w *way) upset(f *tcpFrame, back *way) (reason string) {
 	case f.size == 0:
 		if w.seen && w.last.ack == f.ack && w.last.window == f.window && w.last.size == 0 && w.last.flags == f.flags {
 			if w.asked--; w.asked < 0 {
-				reason, w.asked = "the acknowledgment is a duplicate", 0
+				w.asked = 0
+				if f.ours {
+					reason = "the acknowledgment is a duplicate"
+				}
 			}
 		}
 	case f.seq < w.end:
