@@ -39,7 +39,7 @@ func (a *app) lanCommand() *cobra.Command {
 		Args:  none,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand())
+	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand())
 	return cmd
 }
 
@@ -130,7 +130,7 @@ func parseForward(s string) (lan.Forward, error) {
 	_, _, err := net.SplitHostPort(to)
 	_, _, err2 := net.SplitHostPort(local)
 	if !ok || !ok2 || err != nil || err2 != nil || proto != "tcp" && proto != "udp" {
-		return lan.Forward{}, &hinted{fmt.Errorf("--forward %s: not PROTO:LOCAL=HOST:PORT", s), "such as --forward tcp:127.0.0.1:8022=shed:22"}
+		return lan.Forward{}, &hinted{fmt.Errorf("%s: not PROTO:LOCAL=HOST:PORT", s), "such as tcp:127.0.0.1:8022=shed:22"}
 	}
 	return lan.Forward{Proto: proto, Local: local, To: to}, nil
 }
@@ -145,7 +145,7 @@ func (a *app) lanUp(f *lanFlags) error {
 	for _, s := range f.forwards {
 		w, err := parseForward(s)
 		if err != nil {
-			return err
+			return fmt.Errorf("--forward %w", err)
 		}
 		forwards = append(forwards, w)
 	}

@@ -69,6 +69,9 @@ func openControl(n *network) (*control, error) {
 	c.handle("GET /v1/lan", c.info)
 	c.handle("GET /v1/machines", c.machines)
 	c.handle("GET /v1/dial", c.dial)
+	c.handle("GET /v1/forwards", c.forwards)
+	c.handle("POST /v1/forwards", c.addForward)
+	c.handle("DELETE /v1/forwards", c.removeForward)
 	return c, nil
 }
 
@@ -109,6 +112,19 @@ func (c *control) handle(pattern string, h func(http.ResponseWriter, *http.Reque
 func answer(w http.ResponseWriter, v any) error {
 	w.Header().Set("Content-Type", "application/json")
 	return json.NewEncoder(w).Encode(v)
+}
+
+// readBody reads what a request brings into v, and nothing else.
+func readBody(r *http.Request, v any) error {
+	d := json.NewDecoder(r.Body)
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return &controlError{Code: codeBad, Message: err.Error()}
+	}
+	if _, err := d.Token(); err != io.EOF {
+		return &controlError{Code: codeBad, Message: "more than one value"}
+	}
+	return nil
 }
 
 // upgrade makes the connection of a request a stream of bytes, which ends with the LAN and is the caller's to

@@ -12,13 +12,19 @@ import (
 	"github.com/rogpeppe/go-internal/testscript"
 )
 
-// cmdThrough says something through a forward that a LAN has told of, and hears the answer out.
+// cmdThrough says something through a forward that a LAN or a file has told of, and hears the answer out.
 func cmdThrough(ts *testscript.TestScript, _ bool, args []string) {
-	p := procOf(ts, args[1])
-	p.await(ts, "forward of ", 1)
-	found := regexp.MustCompile(`forward of (\w+) (\S+) to`).FindStringSubmatch(p.err.String())
+	var text string
+	if isFile(ts.MkAbs(args[1])) {
+		text = ts.ReadFile(args[1])
+	} else {
+		p := procOf(ts, args[1])
+		p.await(ts, "forward of ", 1)
+		text = p.err.String()
+	}
+	found := regexp.MustCompile(`(tcp|udp)[: ](\S+?)(?: to |=)`).FindStringSubmatch(text)
 	if found == nil {
-		ts.Fatalf("no forward in %q", p.err.String())
+		ts.Fatalf("no forward in %q", text)
 	}
 	c, err := net.Dial(found[1], found[2])
 	ts.Check(err)

@@ -63,8 +63,8 @@ func TestMain(m *testing.M) {
 //	                          FILE; with ! there must be none
 //	talk FILE ADDR:PORT TEXT [N] sends TEXT, a Go string, and its end on TCP from the desk and
 //	                          writes the whole answer to FILE, or N bytes of it
-//	through FILE NAME TEXT    sends TEXT and its end through the forward of a LAN, started as NAME, and writes
-//	                          the answer to FILE
+//	through FILE NAME TEXT    sends TEXT and its end through the forward of a LAN, started as NAME, or of a line
+//	                          that the file NAME has, and writes the answer to FILE
 //
 // HOME has a key in .ssh that authorized_keys there lets in, and hostkey, which
 // serve uses.
