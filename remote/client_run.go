@@ -136,7 +136,7 @@ type errand struct {
 // carry opens a call for an errand and sees it to its end, or to its connection's. A
 // call resumes if it goes on with what another has begun.
 func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Builder), body []byte, resumes bool) (Result, error) {
-	call, err := cl.openCall(header, body, e.feed != nil, true)
+	call, err := cl.openCall(header, body, callShape{stdin: e.feed != nil, stderr: true, resumes: resumes})
 	if err != nil {
 		return lost(e.Job, err)
 	}

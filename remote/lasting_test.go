@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -367,4 +368,32 @@ func TestHelloIsKnownAfterTheConnectionsEnd(t *testing.T) {
 			t.Fatalf("%+v, %v", hello, err)
 		}
 	}
+}
+
+// TestStoppedInputEndsWhereItBegan has a server take up a command's input late, and at once
+// want no more of it.
+func TestStoppedInputEndsWhereItBegan(t *testing.T) {
+	near, far := socketPair(t)
+	cl := NewClient(near, "test")
+	p := newPeer(t, far)
+	t.Cleanup(func() {
+		far.Close()
+		cl.Close()
+	})
+	p.expect(kindHello)
+	p.send(`{"kind":"hello","version":1,"features":["attach"]}`, "")
+	in := newReplay(strings.NewReader(""))
+	e := &errand{Command: Command{Job: "a"}, rank: 2, feed: in.feed}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := cl.attach(t.Context(), e, false)
+		ended <- err
+	}()
+	p.expect(kindAttach)
+	p.nc.Write(append(encode(`{"kind":"started","call":1,"job":"a","stdin_offset":100}`, ""), encode(`{"kind":"stop","call":1,"fd":0}`, "")...))
+	if m := p.expect(kindEnd); m.fd != 0 || m.offset != 100 {
+		t.Errorf("%+v", m)
+	}
+	far.Close()
+	<-ended
 }

@@ -53,7 +53,7 @@ func (s *recvStream) begin(at int64) error {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	switch {
-	case at == s.arrived:
+	case at == s.arrived, s.stop:
 		return nil
 	case s.arrived != 0 || s.ended:
 		return breach("fd %d of call %d begins when it has begun", s.fd, s.call)
