@@ -477,6 +477,9 @@ func TestEndedJobsAreKeptForTheirTime(t *testing.T) {
 	attach(t, l.Client, Attachment{Job: unseen})
 	waitFor(t, "the acknowledgment", func() bool { return list(t, l)[0].Acknowledged })
 	st, _ := l.server.store()
+	waitFor(t, "the end of both keepers", func() bool { // who hold what is to be cleared
+		return !(&job{dir: st.path(seen)}).alive() && !(&job{dir: st.path(unseen)}).alive()
+	})
 	for _, row := range []struct {
 		after time.Duration
 		want  []string
