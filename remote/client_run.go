@@ -208,14 +208,16 @@ var errWentBack = errors.New("the server has less of the output than it had")
 func (e *errand) account(call *clientCall) {
 	select {
 	case <-call.started:
-		e.started = true
 	default:
 		return // nothing has come
 	}
 	for i, s := range []*recvStream{call.stdout, call.stderr} {
 		e.gap[i] += max(s.origin-e.at[i], 0)
-		e.at[i] = s.position()
+		if at := s.position(); !e.started || at > e.at[i] { // what has come is not forgotten
+			e.at[i] = at
+		}
 	}
+	e.started = true
 }
 
 // result is what an exit says.

@@ -154,6 +154,33 @@ func (call *serverCall) left(why error) ending {
 	return ending{}
 }
 
+// begin tells the client that the job runs, and where the call's streams begin. One that
+// is not wanted any more before that stays at 0, where it ends.
+func (call *serverCall) begin(kind, job string, pid int64, at [3]int64) {
+	c := call.c
+	c.mu.Lock() // so that no stop and no end comes in between
+	defer c.mu.Unlock()
+	switch {
+	case call.stdin == nil, call.stdin.stop:
+		at[0] = 0
+	case kind == kindAttach:
+		// Nothing has come: the client waits for what follows. That of a run begins at 0,
+		// and what the job has already is left out.
+		_ = call.stdin.beginLocked(at[0])
+	}
+	for i, s := range []*sendStream{call.stdout, call.stderr} {
+		if s.stop {
+			at[i+1] = 0
+		} else {
+			s.beginLocked(at[i+1])
+		}
+	}
+	var h frame.Builder
+	h.Str("kind", kindStarted).Int("call", call.id).Str("job", job).Int("pid", pid)
+	h.Int("stdin_offset", at[0]).Int("stdout_offset", at[1]).Int("stderr_offset", at[2])
+	_ = c.postLocked(&h, nil)
+}
+
 // A view is a client's call on a job that is kept.
 type view struct {
 	call    *serverCall
@@ -175,16 +202,7 @@ func (v *view) begin(pid int64, at [3]int64) {
 		return
 	}
 	v.started = true
-	call := v.call
-	if v.m.kind == kindAttach && call.stdin != nil {
-		// Nothing has come: the client waits for what follows.
-		_ = call.stdin.begin(at[0])
-	}
-	call.stdout.begin(at[1])
-	call.stderr.begin(at[2])
-	var h frame.Builder
-	h.Str("kind", kindStarted).Int("call", call.id).Str("job", v.m.job).Int("pid", pid)
-	_ = call.c.post(h.Int("stdin_offset", at[0]).Int("stdout_offset", at[1]).Int("stderr_offset", at[2]), nil)
+	v.call.begin(v.m.kind, v.m.job, pid, at)
 }
 
 // from is where the outputs go on.

@@ -52,8 +52,12 @@ func (c *conn) newRecvStream(call int64, fd int) *recvStream {
 func (s *recvStream) begin(at int64) error {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
+	return s.beginLocked(at)
+}
+
+func (s *recvStream) beginLocked(at int64) error {
 	switch {
-	case at == s.arrived, s.stop:
+	case at == s.arrived:
 		return nil
 	case s.arrived != 0 || s.ended:
 		return breach("fd %d of call %d begins when it has begun", s.fd, s.call)
