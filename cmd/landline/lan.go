@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/sha256"
 	"errors"
 	"fmt"
 	"net"
@@ -19,6 +20,7 @@ import (
 
 	"landline/lan"
 	"landline/link"
+	"landline/wire"
 )
 
 // lanFlags are those of `landline lan up`.
@@ -39,7 +41,7 @@ func (a *app) lanCommand() *cobra.Command {
 		Args:  none,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand(), a.lanEnterCommand())
+	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand())
 	return cmd
 }
 
@@ -187,7 +189,7 @@ func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) (err error
 	}
 	cfg.Logger, cfg.Events = n.app.logger(), n.event
 	n.lan = lan.NewSwitch(lan.Config{MTU: n.f.mtu, Logger: cfg.Logger})
-	port, err := n.lan.NewPort(lan.PortConfig{Name: "gateway"})
+	port, err := n.lan.NewPort(lan.PortConfig{Name: "gateway", MAC: steadyMAC(cfg.State)})
 	if err != nil {
 		return err
 	}
@@ -215,6 +217,22 @@ func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) (err error
 		n.announce(map[string]string{"state": "up", "address": p.String()}, "gateway "+p.String()+" is up")
 	}
 	return nil
+}
+
+// steadyMAC returns a hardware address for who keeps its state in a folder of this system: the same again after the LAN was
+// down, so that the machines, which may not notice that, find the gateway at once.
+func steadyMAC(folder string) (m wire.MAC) {
+	system, err := os.Hostname()
+	if err != nil {
+		return wire.MAC{} // a new one each time
+	}
+	if path, err := filepath.Abs(folder); err == nil {
+		folder = path
+	}
+	sum := sha256.Sum256([]byte(system + "\x00" + folder))
+	copy(m[:], sum[:])
+	m[0] = m[0]&^1 | 2 // of one machine, and given out by no vendor
+	return m
 }
 
 func (n *network) openCapture() (err error) {
