@@ -18,7 +18,7 @@ import (
 )
 
 // bootPatience is how long a virtual machine may take to start: it has no more than half of a busy core, and no hardware to help it.
-const bootPatience = 3 * time.Minute
+const bootPatience = 1 * time.Minute
 
 // A guest is a virtual machine: QEMU with Debian's kernel and a busybox, at whose console we are.
 type guest struct {

@@ -95,7 +95,7 @@ func newSpace(t *testing.T) (space *os.File) {
 // pathOf is how other programs find a namespace.
 func pathOf(space *os.File) string { return fmt.Sprintf("/proc/%d/fd/%d", os.Getpid(), space.Fd()) }
 
-// serveWorld starts what the world has to offer: names, and files of any length by HTTP.
+// serveWorld starts what the world has to offer: names, files of any length by HTTP, and an echo.
 func (s *site) serveWorld() {
 	s.Helper()
 	cmd := exec.Command(need(s.T, "dnsmasq")["dnsmasq"], "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
@@ -111,6 +111,23 @@ func (s *site) serveWorld() {
 	if err != nil {
 		s.Fatal(err)
 	}
+	echoes, err := net.Listen("tcp", ":7")
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.Cleanup(func() { echoes.Close() })
+	go func() {
+		for {
+			c, err := echoes.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer c.Close()
+				io.Copy(c, c)
+			}()
+		}
+	}()
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{length}", func(w http.ResponseWriter, r *http.Request) {
 		var n int64
@@ -145,6 +162,7 @@ func (s *site) up(args ...string) *running {
 	args = append([]string{"--mount", "sh", "-c", script, "sh", resolv, s.program, "lan", "up", "--state", filepath.Join(s.dir, "state"),
 		"--socket", s.path("lan.sock"), "--dgram", s.path("lan.dgram"), "--subnet6", "fd77::/64", "--capture", l.file}, args...)
 	l.cmd = exec.Command(need(s.T, "unshare")["unshare"], args...)
+	l.cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+s.dir)
 	l.cmd.Stdout, l.cmd.Stderr = l.said, l.said
 	start(s.T, l.cmd)
 	s.Cleanup(func() {
@@ -175,6 +193,13 @@ func (l *running) down() {
 	if bad := tsharkOn(l.T, l.file, true, "-Y", badFrames); bad != "" {
 		l.Errorf("tshark finds fault with\n%s", bad)
 	}
+}
+
+// kill ends the LAN as a power cut does.
+func (l *running) kill() {
+	l.Helper()
+	l.cmd.Process.Kill()
+	l.cmd.Wait()
 }
 
 // forward returns this computer's address of the forward to a machine.

@@ -47,9 +47,14 @@ func (r *rig) quick() *landline.Host {
 // sysctl sets something of the kernel's in the test's namespace.
 func (r *rig) sysctl(name string, value int) {
 	r.Helper()
+	sysctl(r.T, name, value)
+}
+
+func sysctl(t *testing.T, name string, value int) {
+	t.Helper()
 	file := "/proc/sys/" + strings.ReplaceAll(name, ".", "/")
 	if err := os.WriteFile(file, []byte(strconv.Itoa(value)), 0); err != nil {
-		r.Fatal(err)
+		t.Fatal(err)
 	}
 }
 
