@@ -27,7 +27,7 @@ func newBench(r *rig.Rig, groups []*group) (*bench, error) {
 	}
 	r.Set("PORT", fmt.Sprint(port))
 	r.Set("PORTHEX", fmt.Sprintf("%04X", port))
-	start := map[server]func() (*rig.Server, error){sshd: r.StartSSH, landline: r.StartLandline}
+	start := map[server]func() (*rig.Server, error){sshd: r.StartSSH, landline: r.StartLandline, fleet: r.StartFleet}
 	for _, g := range groups {
 		if err := b.makeSource(g.source); err != nil {
 			return nil, err

@@ -47,6 +47,7 @@ const (
 	none server = iota
 	sshd
 	landline
+	fleet // a thousand addresses of landline's
 )
 
 // groups is everything there is to measure. $BIG and $SMALL are the sources, $DST
@@ -61,6 +62,16 @@ func groups() []*group {
 				{"ssh, curve25519", peer, sshd, "", "ssh -F $CONF 127.0.0.1 true", nil},
 				{"ssh, default key exchange", context, sshd, "", "ssh -F $CONF.kex 127.0.0.1 true", nil},
 				{"true, no network", context, none, "", "true", nil},
+			},
+		},
+		{
+			title: "`true` on 1,000 hosts", lead: 10, times: 1,
+			amount: rig.FleetHosts, unit: "hosts/s",
+			jobs: []*job{
+				{"landline run", ours, fleet, "", "landline run --quiet $KEYS $FLEET true", nil},
+				{"landline run --group", context, fleet, "", "landline run --quiet --group $KEYS $FLEET true", nil},
+				{"clush, 64 at a time", peer, sshd, "", "clush -q -f 64 -O ssh_options=-F$CONF -w $NODES true", nil},
+				{"clush, 200 at a time", peer, sshd, "", "clush -q -f 200 -O ssh_options=-F$CONF -w $NODES true", nil},
 			},
 		},
 		{

@@ -21,7 +21,7 @@ type Server struct {
 }
 
 const sshdConfig = `Port %d
-ListenAddress 127.0.0.1
+ListenAddress 0.0.0.0
 HostKey %[2]s/host
 AuthorizedKeysFile %[2]s/id.pub
 PidFile none
@@ -52,9 +52,9 @@ Compression no
 Ciphers aes128-gcm@openssh.com
 `
 
-// StartSSH starts an sshd and sets for clients: $CONF, a configuration that makes
+// StartSSH starts an sshd on all addresses and sets for clients: $CONF, a configuration that makes
 // them as fast as they can be, $CONF.kex, the same with the default key exchange,
-// and, for rsync, RSYNC_RSH.
+// $NODES, the addresses of a fleet as a range, and, for rsync, RSYNC_RSH.
 func (r *Rig) StartSSH() (*Server, error) {
 	port, err := FreePort()
 	if err != nil {
@@ -75,8 +75,9 @@ func (r *Rig) StartSSH() (*Server, error) {
 		return nil, err
 	}
 	r.Set("CONF", conf)
+	r.Set("NODES", fleetNodes())
 	r.env = append(r.env, "RSYNC_RSH=ssh -F "+conf)
-	s, err := r.start("sshd -D -e -f $DIR/sshd_config")
+	s, err := r.start("sshd", "sshd -D -e -f $DIR/sshd_config")
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +99,7 @@ func (r *Rig) StartLandline() (*Server, error) {
 	if err := r.makeKeys(); err != nil {
 		return nil, err
 	}
-	s, err := r.start("landline serve --listen 127.0.0.1:0 --authorized-keys $DIR/id.pub --host-key $DIR/host")
+	s, err := r.start("landline", serve+"--listen 127.0.0.1:0")
 	if err != nil {
 		return nil, err
 	}
@@ -110,8 +111,53 @@ func (r *Rig) StartLandline() (*Server, error) {
 		}
 		return m != nil
 	})
-	r.Set("KEYS", "-i "+r.Dir+"/id --known-hosts "+r.Dir+"/known_hosts --accept-new")
+	r.setKeys()
 	return s, err
+}
+
+const serve = "landline serve --authorized-keys $DIR/id.pub --host-key $DIR/host "
+
+func (r *Rig) setKeys() {
+	r.Set("KEYS", "-i "+r.Dir+"/id --known-hosts "+r.Dir+"/known_hosts --accept-new")
+}
+
+// A fleet is so many servers with so many addresses each. One server takes 64 connections of an address that are
+// not let in yet, and all come from 127.0.0.1 here.
+const (
+	fleetServers   = 20
+	fleetAddresses = 50
+	FleetHosts     = fleetServers * fleetAddresses
+)
+
+// fleetNodes is all addresses as a range.
+func fleetNodes() string { return fmt.Sprintf("127.0.[1-%d].[1-%d]", fleetServers, fleetAddresses) }
+
+// StartFleet starts servers with a thousand addresses, and sets $FLEET, all of them with the port, and $KEYS. It
+// returns one of them.
+func (r *Rig) StartFleet() (s *Server, err error) {
+	port, err := FreePort()
+	if err = errors.Join(err, r.makeKeys()); err != nil {
+		return nil, err
+	}
+	r.Set("FLEET", fmt.Sprintf("%s:%d", fleetNodes(), port))
+	r.setKeys()
+	for i := range fleetServers {
+		line := serve
+		for j := range fleetAddresses {
+			line += fmt.Sprintf(" --listen 127.0.%d.%d:%d", i+1, j+1, port)
+		}
+		if s, err = r.start(fmt.Sprintf("fleet-%d", i), line); err != nil {
+			return nil, err
+		}
+		err := s.await(func() bool {
+			said, _ := os.ReadFile(s.log)
+			return len(listening.FindAll(said, -1)) == fleetAddresses
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return s, nil
 }
 
 // makeKeys makes a host's key and a user's.
@@ -129,10 +175,10 @@ func (r *Rig) makeKeys() error {
 	return nil
 }
 
-// start starts a server that ends with this program.
-func (r *Rig) start(line string) (*Server, error) {
+// start starts a server that ends with this program, and is called so.
+func (r *Rig) start(name, line string) (*Server, error) {
 	cmd := r.Command(line)
-	f, err := os.Create(filepath.Join(r.Dir, filepath.Base(cmd.Path)+".log"))
+	f, err := os.Create(filepath.Join(r.Dir, name+".log"))
 	if err != nil {
 		return nil, err
 	}
