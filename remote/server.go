@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"landline/identity"
@@ -56,11 +57,15 @@ type Server struct {
 	Software string
 	// Log tells of connections and calls. If nil, nothing is logged.
 	Log *slog.Logger
+	// Audit is told who did what: of each connection, call and copied file. It may be called
+	// by several goroutines, and what it says waits for it. If nil, nobody is told.
+	Audit func(Event)
 
-	jobs       jobTable
-	adopt      sync.Once        // of the jobs that an earlier server left running
-	keeper     *keeper          // if not nil, this is a job's keeper and serves its job alone
-	unfinished identity.Limiter // connections whose hello has not come
+	connections atomic.Uint64 // that have come
+	jobs        jobTable
+	adopt       sync.Once        // of the jobs that an earlier server left running
+	keeper      *keeper          // if not nil, this is a job's keeper and serves its job alone
+	unfinished  identity.Limiter // connections whose hello has not come
 }
 
 // Serve answers the connections of ln until ctx ends; then it closes ln, ends
@@ -112,6 +117,8 @@ func (s *Server) answer(ctx context.Context, raw net.Conn) {
 	admit, cancel := context.WithDeadline(ctx, start.Add(helloWithin))
 	nc, guest, err := s.Admit(admit, raw)
 	cancel()
+	number := s.connections.Add(1)
+	s.admitted(raw, number, guest, err)
 	if err != nil {
 		log.Info("not let in", "err", err)
 		raw.Close()
@@ -119,7 +126,8 @@ func (s *Server) answer(ctx context.Context, raw net.Conn) {
 	}
 	log = log.With("who", guest.Name)
 	log.Info("let in")
-	err = s.serveConn(ctx, nc, guest, start.Add(helloWithin), release)
+	err = s.serveConn(ctx, nc, guest, number, start.Add(helloWithin), release)
+	s.left(raw, number, guest, time.Since(start), err)
 	log.Info("gone", "err", err)
 }
 
@@ -127,12 +135,17 @@ func (s *Server) answer(ctx context.Context, raw net.Conn) {
 // ctx does. It closes nc. The error says why the connection ended; a client that
 // took its leave is nil.
 func (s *Server) ServeConn(ctx context.Context, nc net.Conn, guest Guest) error {
-	return s.serveConn(ctx, nc, guest, time.Now().Add(helloWithin), func() {})
+	number, start := s.connections.Add(1), time.Now()
+	s.admitted(nc, number, guest, nil)
+	err := s.serveConn(ctx, nc, guest, number, start.Add(helloWithin), func() {})
+	s.left(nc, number, guest, time.Since(start), err)
+	return err
 }
 
 // serveConn wants the client's hello in time, and calls greeted when it has come.
-func (s *Server) serveConn(ctx context.Context, nc net.Conn, guest Guest, hello time.Time, greeted func()) error {
+func (s *Server) serveConn(ctx context.Context, nc net.Conn, guest Guest, number uint64, hello time.Time, greeted func()) error {
 	c := newServerConn(s, nc, guest)
+	c.number = number
 	stop := context.AfterFunc(ctx, c.shutDown)
 	defer stop() // last, for commands of clients that are gone are to end, too
 	defer c.end()

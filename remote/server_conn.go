@@ -23,8 +23,10 @@ var (
 // A serverConn is the server's end of a connection.
 type serverConn struct {
 	*conn
-	s     *Server
-	guest Guest
+	s      *Server
+	guest  Guest
+	from   string // the address of its other end
+	number uint64 // since the server began
 
 	// The reading goroutine's own:
 	highest int64  // the last call's number
@@ -54,7 +56,7 @@ type serverCall struct {
 }
 
 func newServerConn(s *Server, nc net.Conn, guest Guest) *serverConn {
-	c := &serverConn{conn: newConn(nc), s: s, guest: guest, open: make(map[int64]*serverCall), down: make(chan struct{})}
+	c := &serverConn{conn: newConn(nc), s: s, guest: guest, from: addressOf(nc), open: make(map[int64]*serverCall), down: make(chan struct{})}
 	c.receive = c.handle
 	c.forgive = func(call int64) bool { return call <= c.highest }
 	return c
@@ -254,6 +256,8 @@ func (c *serverConn) steer(m *message) error {
 // serve does what the call asks for, and sends its exit.
 func (call *serverCall) serve(m *message, list []string) {
 	log := call.c.s.logger().With("who", call.c.guest.Name, "call", m.kind)
+	event := call.event(m, list)
+	call.c.s.audit(event)
 	var e ending
 	switch {
 	case call.c.s.keeper != nil:
@@ -276,6 +280,8 @@ func (call *serverCall) serve(m *message, list []string) {
 	} else {
 		call.exit(&e)
 	}
+	event.ended(call, &e)
+	call.c.s.audit(event)
 	log.Info("ended", "reason", e.reason, "code", e.code, "signal", e.signal, "err", e.err, "took", time.Since(call.start).Round(time.Microsecond))
 }
 

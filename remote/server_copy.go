@@ -17,6 +17,9 @@ func (call *serverCall) get(m *message, list []string) ending {
 	for _, path := range list[:m.paths] {
 		s.paths = append(s.paths, call.c.s.resolve(path))
 	}
+	if a := call.auditFiles(true); a != nil {
+		s.progress, s.onError = a.progress, a.failed
+	}
 	return call.copy(func(ctx context.Context) (CopyResult, error) { return s.run(ctx, call.stdin, call.stdout) })
 }
 
@@ -26,6 +29,9 @@ func (call *serverCall) put(m *message, list []string) ending {
 		return refusal(125, "a put has one target")
 	}
 	k := sink{dest: call.c.s.resolve(list[0]), into: m.into, durable: m.durable, dryRun: m.dryRun}
+	if a := call.auditFiles(false); a != nil && !m.dryRun {
+		k.progress, k.onError = a.progress, a.failed
+	}
 	return call.copy(func(ctx context.Context) (CopyResult, error) { return k.run(ctx, call.stdin, call.stdout) })
 }
 

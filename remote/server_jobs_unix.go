@@ -81,6 +81,12 @@ func (s *Server) jobEnded(j *job) {
 	words, _ := os.ReadFile(j.file(keeperWords)) // none, if all is well
 	if err := st.settle(j); err != nil && !errors.Is(err, errNoJob) {
 		s.logger().Warn("job", "job", j.m.job, "err", err, "keeper", clip(string(words), maxText))
+	} else if err == nil && j.over() {
+		s.audit(Event{
+			What: AuditJob, Who: j.who, Job: j.m.job, Args: bounded(j.spec.args), Dir: j.spec.dir,
+			Reason: j.state.reason, Code: j.state.code, Signal: j.state.signal, Error: j.state.err,
+			Sent: j.state.stdoutBytes + j.state.stderrBytes, DurationMS: j.state.duration,
+		})
 	}
 }
 

@@ -29,6 +29,7 @@ type serveFlags struct {
 	hostKey        string
 	maxJobs        int
 	state          string
+	audit          string
 }
 
 func (a *app) serveCommand() *cobra.Command {
@@ -39,6 +40,11 @@ func (a *app) serveCommand() *cobra.Command {
 		Long: `Serve lets in who ~/.ssh/authorized_keys lets in, runs their commands and moves
 their files, all as the user who runs it; commands get serve's environment. It obeys the options from, expiry-time,
 command, restrict, cert-authority and principals; a key with any other is refused.
+
+Who did what is written down, in audit.jsonl in the folder of --state: a JSON line for each
+connection, command, copy and copied file, with the fingerprint of the key, but no value of a
+variable and nothing of what streams carried. At 16 MiB the file becomes audit.jsonl.1, and
+eight older ones are kept.
 
 It ends on SIGTERM and SIGINT: running commands get TERM, and KILL after a while. Jobs
 (run --detach) go on, and are found by the next serve with the same --state. Under systemd
@@ -68,6 +74,7 @@ func (f *serveFlags) register(cmd *cobra.Command, about string) {
 	fl.StringVar(&f.authorizedKeys, "authorized-keys", "", about+"`FILE` that says who may come in (default ~/.ssh/authorized_keys)")
 	fl.StringVar(&f.hostKey, "host-key", "", about+"private key `FILE` of this machine (default sshd's Ed25519 key if readable,\nelse one that is made once in the configuration folder)")
 	fl.StringVar(&f.state, "state", "", about+"`DIR` in which jobs are kept that outlive their connection\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline)")
+	fl.StringVar(&f.audit, "audit", "", about+"`FILE` to write down in who did what, or none (default audit.jsonl in the folder of --state)")
 }
 
 func (a *app) serve(f *serveFlags) error {
@@ -81,6 +88,10 @@ func (a *app) serve(f *serveFlags) error {
 		return err
 	}
 	d.server = remote.Server{Admit: d.admit, MaxJobs: f.maxJobs, State: state, Software: software, Log: d.log}
+	if err := d.openAudit(); err != nil {
+		return err
+	}
+	defer d.audit.close()
 	if err := d.open(); err != nil {
 		d.close()
 		return err
@@ -112,6 +123,7 @@ type daemon struct {
 	log       *slog.Logger
 	keys      identity.Server // for all but Unix sockets
 	server    remote.Server
+	audit     *auditFile // nil if there is none
 	listeners []net.Listener
 }
 

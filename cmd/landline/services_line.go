@@ -31,7 +31,7 @@ func (a *app) lineOf(f *machineFlags, services []service) (*daemon, error) {
 	d.warnEmpty()
 	d.keys = identity.Server{HostKeys: []ssh.Signer{key}, AuthorizedKeys: f.line.authorizedKeys, Log: d.log}
 	d.server = remote.Server{Admit: d.admit, State: state, Software: software, Log: d.log}
-	return d, nil
+	return d, d.openAudit()
 }
 
 // openLine takes a port for those who are let in.
@@ -63,6 +63,7 @@ func (m *machine) serveLine() {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
+		defer m.line.audit.close()
 		if err := m.line.run(ctx); err != nil {
 			m.app.say("%s: %v", lineService, err)
 		}
