@@ -152,7 +152,9 @@ func (s *socket) get(name string) (value int64, known bool) {
 func (s *socket) takeError() error {
 	if s.dial != nil && !s.dialing() && !s.dial.told {
 		s.dial.told = true
-		return s.dial.err
+		if s.dial.err != nil {
+			return s.dial.err
+		}
 	}
 	if conn := s.connection(); conn != nil {
 		return conn.TakeError()
