@@ -90,3 +90,76 @@ func testsThatExist(t *testing.T) map[string]bool {
 	}
 	return there
 }
+
+// The functions that a document says are in a file are there.
+func TestDocumentsNameFunctionsThatExist(t *testing.T) {
+	docs, err := filepath.Glob("docs/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	named := 0
+	for _, doc := range docs {
+		text, err := os.ReadFile(doc)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range places(string(text)) {
+			there := functionsOf(t, p.files)
+			for _, f := range p.functions {
+				if named++; !there[f] {
+					t.Errorf("%s: there is no %s in %s", doc, f, strings.Join(p.files, ", "))
+				}
+			}
+		}
+	}
+	if named < 80 {
+		t.Errorf("only %d functions are named", named)
+	}
+	if p := places("`a.B`, `c` in [`d/e.go`](../d/e.go) and [`f.go`](../f.go)"); len(p) != 1 || len(p[0].functions) != 2 || len(p[0].files) != 2 {
+		t.Errorf("%v", p)
+	}
+	if functionsOf(t, []string{"docs_test.go"})["nothing"] || !functionsOf(t, []string{"host.go"})["Host.Close"] {
+		t.Error("it sees what is not there, or not what is")
+	}
+}
+
+// A place is where a document says that functions are: "`a.B`, `c` in [`d/e.go`](../d/e.go)".
+type place struct{ functions, files []string }
+
+var (
+	placed   = regexp.MustCompile("((?:`[\\w.]+`(?:, | and )?)+) in ((?:\\[`[\\w/]+\\.go`\\]\\([\\w/.]+\\)(?:, | and )?)+)")
+	function = regexp.MustCompile("`([\\w.]+)`")
+	file     = regexp.MustCompile("\\[`([\\w/]+\\.go)`\\]\\(\\.\\./([\\w/]+\\.go)\\)")
+)
+
+func places(text string) (all []place) {
+	for _, m := range placed.FindAllStringSubmatch(text, -1) {
+		var p place
+		for _, f := range function.FindAllStringSubmatch(m[1], -1) {
+			p.functions = append(p.functions, f[1])
+		}
+		for _, f := range file.FindAllStringSubmatch(m[2], -1) {
+			p.files = append(p.files, f[2])
+		}
+		all = append(all, p)
+	}
+	return all
+}
+
+// functionsOf returns the names of the functions that files declare, methods as "Type.Method".
+func functionsOf(t *testing.T, files []string) map[string]bool {
+	t.Helper()
+	there := map[string]bool{}
+	declared := regexp.MustCompile(`(?m)^func (?:\((?:\w+ )?\*?(\w+)(?:\[\w+\])?\) )?(\w+)\(`)
+	for _, name := range files {
+		b, err := os.ReadFile(name)
+		if err != nil {
+			t.Error(err)
+			continue
+		}
+		for _, m := range declared.FindAllStringSubmatch(string(b), -1) {
+			there[strings.TrimPrefix(m[1]+"."+m[2], ".")] = true
+		}
+	}
+	return there
+}
