@@ -47,7 +47,8 @@ var house = []floor{
 	{"internal/ladder", "dhcp dns link wire", sys},
 	{"internal/pkt", "udp tcp ip link wire", sys}, // it runs a stack, and so stands on it
 	{"internal/pkt/pktrun", "internal/pkt", sys},
-	{"lan", "landline dhcp dns ip link wire" + parts, sys}, // ip for what routers advertise,
+	{"lan", "landline dhcp dns ip link wire" + parts, sys}, // ip for what routers advertise
+	{"lantest", "lan landline dns link wire", sys},
 
 	// The line: over any net.Conn, so it does not know the stack.
 	{"frame", "", ""},

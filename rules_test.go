@@ -29,7 +29,7 @@ import (
 //  3. Close ends every goroutine and timer.
 //
 // TAPs and sockets of the system are outside of it: waiting for them is not waiting for time.
-var stackPackages = []string{".", "dhcp", "dns", "internal/gate", "internal/rangeset", "internal/ring", "internal/siphash", "ip", "lan", "link", "tcp", "udp", "wire"}
+var stackPackages = []string{".", "dhcp", "dns", "internal/gate", "internal/rangeset", "internal/ring", "internal/siphash", "ip", "lan", "lantest", "link", "tcp", "udp", "wire"}
 
 // outside are the files that wait for the system.
 var outside = map[string]bool{"link/tap_linux.go": true, "link/tap_io_linux.go": true, "link/tap_open_linux.go": true}

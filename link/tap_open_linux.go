@@ -55,6 +55,16 @@ func OpenTAP(c TAPConfig) (*TAP, error) {
 	return t, nil
 }
 
+// MakeTAP makes a TAP of that name and returns it open, with what offloads need, for another process to take over with
+// TAPConfig.File. The interface is there as long as somebody has the file open. The errors are those of OpenTAP.
+func MakeTAP(name string) (*os.File, error) {
+	fd, err := openTAP(name, &TAPConfig{})
+	if err != nil {
+		return nil, fmt.Errorf("open tap %s: %w", name, err)
+	}
+	return os.NewFile(uintptr(fd), name), nil
+}
+
 // openTAP opens the interface of that name.
 func openTAP(name string, c *TAPConfig) (int, error) {
 	request, err := unix.NewIfreq(name)

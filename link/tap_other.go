@@ -5,6 +5,7 @@ package link
 import (
 	"errors"
 	"fmt"
+	"os"
 	"runtime"
 )
 
@@ -15,6 +16,12 @@ type TAP struct{ Device }
 // OpenTAP returns an error: this system has no TAP. It is errors.ErrUnsupported.
 func OpenTAP(TAPConfig) (*TAP, error) {
 	return nil, fmt.Errorf("open tap: %w on %s, only on linux", errors.ErrUnsupported, runtime.GOOS)
+}
+
+// MakeTAP returns an error, as OpenTAP does.
+func MakeTAP(string) (*os.File, error) {
+	_, err := OpenTAP(TAPConfig{})
+	return nil, err
 }
 
 // Stats returns nothing.

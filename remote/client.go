@@ -37,6 +37,7 @@ type Hello struct {
 // A clientCall is an open call as the client sees it.
 type clientCall struct {
 	id             int64
+	resumes        bool
 	stdin          *sendStream
 	stdout, stderr *recvStream
 	started        chan struct{} // closed when the server has said so, and how
@@ -170,6 +171,9 @@ func (call *clientCall) begin(m *message) error {
 		}
 	}
 	if call.how.kind == "" {
+		if call.resumes && call.stdin != nil {
+			call.stdin.begin(m.begin[0])
+		}
 		call.how = *m
 		close(call.started)
 	}
@@ -198,24 +202,30 @@ func (cl *Client) exited(call *clientCall, m *message) error {
 	return nil
 }
 
+// A callShape says which streams a call has besides fd 1.
+type callShape struct {
+	stdin, stderr bool
+	resumes       bool // stdin begins where the server says
+}
+
 // openCall begins a call with the header that build makes, and a body of any
 // length up to the bound of arguments.
-func (cl *Client) openCall(build func(*frame.Builder), body []byte, hasStdin, hasStderr bool) (*clientCall, error) {
+func (cl *Client) openCall(build func(*frame.Builder), body []byte, shape callShape) (*clientCall, error) {
 	if len(body) > maxArgs {
 		return nil, fmt.Errorf("%d bytes of arguments and variables, allowed are %d", len(body), maxArgs)
 	}
 	cl.opening.Lock()
 	defer cl.opening.Unlock()
 	cl.last++
-	call := &clientCall{id: cl.last, started: make(chan struct{}), exit: make(chan message, 1), failed: make(chan error, 1)}
+	call := &clientCall{id: cl.last, resumes: shape.resumes, started: make(chan struct{}), exit: make(chan message, 1), failed: make(chan error, 1)}
 	var s streams
 	call.stdout = cl.c.newRecvStream(call.id, 1)
 	s.in[1] = call.stdout
-	if hasStderr {
+	if shape.stderr {
 		call.stderr = cl.c.newRecvStream(call.id, 2)
 		s.in[2] = call.stderr
 	}
-	if hasStdin {
+	if shape.stdin {
 		call.stdin = cl.c.newSendStream(call.id, 0)
 		s.out[0] = call.stdin
 	}

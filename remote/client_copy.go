@@ -56,7 +56,7 @@ func (cl *Client) copy(ctx context.Context, header func(*frame.Builder), list []
 		body.WriteString(s)
 		body.WriteByte(0)
 	}
-	call, err := cl.openCall(header, body.Bytes(), true, false)
+	call, err := cl.openCall(header, body.Bytes(), callShape{stdin: true})
 	if err != nil {
 		return CopyResult{}, err
 	}

@@ -47,7 +47,7 @@ func (cl *Client) Start(ctx context.Context, cmd Command) (Result, error) {
 		cmd.header(h)
 		h.Bool("detach", true)
 	}
-	call, err := cl.openCall(header, body, false, true)
+	call, err := cl.openCall(header, body, callShape{stderr: true})
 	if err != nil {
 		return lost(cmd.Job, err)
 	}
@@ -148,7 +148,7 @@ func (cl *Client) Jobs(ctx context.Context) ([]Job, error) {
 	if err := cl.needJobs(ctx); err != nil {
 		return nil, err
 	}
-	call, err := cl.openCall(func(h *frame.Builder) { h.Str("kind", kindJobs) }, nil, false, false)
+	call, err := cl.openCall(func(h *frame.Builder) { h.Str("kind", kindJobs) }, nil, callShape{})
 	if err != nil {
 		return nil, err
 	}

@@ -136,7 +136,7 @@ type errand struct {
 // carry opens a call for an errand and sees it to its end, or to its connection's. A
 // call resumes if it goes on with what another has begun.
 func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Builder), body []byte, resumes bool) (Result, error) {
-	call, err := cl.openCall(header, body, e.feed != nil, true)
+	call, err := cl.openCall(header, body, callShape{stdin: e.feed != nil, stderr: true, resumes: resumes})
 	if err != nil {
 		return lost(e.Job, err)
 	}
@@ -208,14 +208,16 @@ var errWentBack = errors.New("the server has less of the output than it had")
 func (e *errand) account(call *clientCall) {
 	select {
 	case <-call.started:
-		e.started = true
 	default:
 		return // nothing has come
 	}
 	for i, s := range []*recvStream{call.stdout, call.stderr} {
 		e.gap[i] += max(s.origin-e.at[i], 0)
-		e.at[i] = s.position()
+		if at := s.position(); !e.started || at > e.at[i] { // what has come is not forgotten
+			e.at[i] = at
+		}
 	}
+	e.started = true
 }
 
 // result is what an exit says.

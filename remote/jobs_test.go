@@ -267,6 +267,47 @@ func TestAttachedReaderMakesTheProgramWait(t *testing.T) {
 	}
 }
 
+func TestViewerOfOneOutputDoesNotMissTheEnd(t *testing.T) {
+	l := newKeepingLine(t)
+	l.server.Spool = leastSpool
+	l.file(t, "text", string(lines(5_000_000)), 0o600)
+	id := start(t, l, sh("echo begin; while ! test -e go; do sleep 0.01; done; cat text; echo done >&2; exit 3"))
+	var errs bytes.Buffer
+	out := writerFunc(func([]byte) (int, error) {
+		l.file(t, "go", "", 0o600)
+		return 0, errFull
+	})
+	r, err := l.Attach(t.Context(), Attachment{Job: id, Stdout: out, Stderr: &errs})
+	if r.Reason != Exited || r.Code != 3 || !errors.Is(err, errFull) || errs.String() != "done\n" {
+		t.Errorf("%+v, %v, %q", r, err, errs.String())
+	}
+}
+
+// TestOutputOfAnEndedJobThatIsCutIsLost has the server end while an ended job's output is
+// on its way.
+func TestOutputOfAnEndedJobThatIsCutIsLost(t *testing.T) {
+	l := newKeepingLine(t)
+	id := start(t, l, sh("head -c 20000000 /dev/zero"))
+	waitFor(t, "its end", func() bool { return state(t, l, id) == Exited })
+	near, far := socketPair(t)
+	ctx, shutDown := context.WithCancel(t.Context())
+	served := make(chan struct{})
+	go func() {
+		defer close(served)
+		l.server.ServeConn(ctx, far, Guest{})
+	}()
+	cl := NewClient(near, "test")
+	defer cl.Close()
+	out := writerFunc(func(p []byte) (int, error) {
+		shutDown()
+		<-served
+		return len(p), nil
+	})
+	if r, err := cl.Attach(t.Context(), Attachment{Job: id, Stdout: out}); r.Reason != Lost || err == nil {
+		t.Errorf("%+v, %v", r, err)
+	}
+}
+
 func TestClientThatMayComeBackMakesTheProgramWait(t *testing.T) {
 	l := newKeepingLine(t)
 	l.server.Spool = leastSpool
@@ -436,6 +477,9 @@ func TestEndedJobsAreKeptForTheirTime(t *testing.T) {
 	attach(t, l.Client, Attachment{Job: unseen})
 	waitFor(t, "the acknowledgment", func() bool { return list(t, l)[0].Acknowledged })
 	st, _ := l.server.store()
+	waitFor(t, "the end of both keepers", func() bool { // who hold what is to be cleared
+		return !(&job{dir: st.path(seen)}).alive() && !(&job{dir: st.path(unseen)}).alive()
+	})
 	for _, row := range []struct {
 		after time.Duration
 		want  []string

@@ -14,8 +14,6 @@ import (
 	"sync"
 	"syscall"
 	"time"
-
-	"landline/frame"
 )
 
 // keeperName is what a keeper is called by, in place of its program's name.
@@ -320,26 +318,20 @@ type viewer struct {
 func (v *viewer) follow() ending {
 	call, k := v.call, v.k
 	out := [2]*sendStream{call.stdout, call.stderr}
+	at := [3]int64{0, v.readers[0].pos, v.readers[1].pos}
 	for i, s := range out {
-		s.begin(v.readers[i].pos)
 		s.whenTaken(v.readers[i].free)
 	}
-	var at int64
 	switch {
 	case call.stdin == nil:
 	case k.in == nil:
 		call.stdin.abandon()
 	default:
 		call.stdin.confirms()
-		at = k.in.own(call.stdin)
-		// Nothing has come: the client waits for what follows.
-		_ = call.stdin.begin(at)
+		at[0] = k.in.own(call.stdin)
 		defer k.in.disown(call.stdin)
 	}
-	var h frame.Builder
-	h.Str("kind", kindStarted).Int("call", call.id).Str("job", k.j.m.job).Int("pid", int64(k.pid))
-	h.Int("stdin_offset", at).Int("stdout_offset", v.readers[0].pos).Int("stderr_offset", v.readers[1].pos)
-	_ = call.c.post(&h, nil)
+	call.begin(kindAttach, k.j.m.job, int64(k.pid), at)
 	for i, s := range out {
 		go v.copy(k.out[i], v.readers[i], s)
 	}

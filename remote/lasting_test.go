@@ -6,12 +6,14 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -365,6 +367,91 @@ func TestHelloIsKnownAfterTheConnectionsEnd(t *testing.T) {
 	for range 100 {
 		if hello, err := l.Connected(t.Context()); err != nil || hello.Software != "test" {
 			t.Fatalf("%+v, %v", hello, err)
+		}
+	}
+}
+
+// TestStoppedInputEndsWhereItBegan has a server take up a command's input late, and at once
+// want no more of it.
+func TestStoppedInputEndsWhereItBegan(t *testing.T) {
+	near, far := socketPair(t)
+	cl := NewClient(near, "test")
+	p := newPeer(t, far)
+	t.Cleanup(func() {
+		far.Close()
+		cl.Close()
+	})
+	p.expect(kindHello)
+	p.send(`{"kind":"hello","version":1,"features":["attach"]}`, "")
+	in := newReplay(strings.NewReader(""))
+	e := &errand{Command: Command{Job: "a"}, rank: 2, feed: in.feed}
+	ended := make(chan error, 1)
+	go func() {
+		_, err := cl.attach(t.Context(), e, false)
+		ended <- err
+	}()
+	p.expect(kindAttach)
+	p.nc.Write(append(encode(`{"kind":"started","call":1,"job":"a","stdin_offset":100}`, ""), encode(`{"kind":"stop","call":1,"fd":0}`, "")...))
+	if m := p.expect(kindEnd); m.fd != 0 || m.offset != 100 {
+		t.Errorf("%+v", m)
+	}
+	far.Close()
+	<-ended
+}
+
+// TestBreakAmidStartedForgetsNoPosition has a connection break when its reader is at
+// started: the outputs are given up before they begin.
+func TestBreakAmidStartedForgetsNoPosition(t *testing.T) {
+	_, cl := peerOfClient(t)
+	call, err := cl.openCall((&Command{Args: []string{"x"}, Job: "a"}).header, []byte("x\x00"), callShape{stderr: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer cl.forget(call)
+	call.stderr.abandon()
+	if err := call.begin(&message{kind: kindStarted, begin: [3]int64{0, 5, 7}}); err != nil {
+		t.Fatal(err)
+	}
+	e := errand{started: true, at: [2]int64{5, 7}}
+	if e.account(call); e.at != [2]int64{5, 7} || e.gap != [2]int64{} {
+		t.Errorf("at %v, gaps %v", e.at, e.gap)
+	}
+	less := errand{started: true, at: [2]int64{9, 9}} // a server that has less
+	if less.account(call); less.at != [2]int64{9, 9} {
+		t.Errorf("at %v", less.at)
+	}
+}
+
+// TestStreamThatIsStoppedBeforeItsStartedStaysAtZero asks for a job's output from a
+// position on, and at once does not want it: where the stream ends is where started says
+// that it is, in whatever order the server hears of both.
+func TestStreamThatIsStoppedBeforeItsStartedStaysAtZero(t *testing.T) {
+	l := newKeepingLine(t)
+	id := start(t, l, sh("echo 0123456789; exec sleep 600"))
+	over := start(t, l, sh("echo 0123456789"))
+	waitFor(t, "its end", func() bool { return state(t, l, over) == Exited })
+	p, _ := peerOfServer(t, l.server, Guest{})
+	p.send(`{"kind":"hello","version":1}`, "")
+	call := 0
+	for range 10 {
+		for _, job := range []string{id, over} {
+			call++
+			p.nc.Write(append(encode(fmt.Sprintf(`{"kind":"attach","call":%d,"job":%q,"stdout_offset":5}`, call, job), ""),
+				encode(fmt.Sprintf(`{"kind":"stop","call":%d,"fd":1}`, call), "")...))
+			var begun, ended *message
+			for begun == nil || ended == nil {
+				switch m, _, err := p.next(); {
+				case err != nil:
+					t.Fatal(err)
+				case m.kind == kindStarted:
+					begun = &m
+				case m.kind == kindEnd && m.call == int64(call) && m.fd == 1:
+					ended = &m
+				}
+			}
+			if ended.offset != begun.begin[1] {
+				t.Fatalf("started at %d, ended at %d", begun.begin[1], ended.offset)
+			}
 		}
 	}
 }

@@ -371,7 +371,7 @@ func (zeros) Read(p []byte) (int, error) {
 
 func TestLateExitOfACallThatWasGivenUpIsNoBreach(t *testing.T) {
 	p, cl := peerOfClient(t)
-	call, err := cl.openCall((&Command{Args: []string{"x"}, Job: "a"}).header, []byte("x\x00"), true, true)
+	call, err := cl.openCall((&Command{Args: []string{"x"}, Job: "a"}).header, []byte("x\x00"), callShape{stdin: true, stderr: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -414,7 +414,7 @@ func TestConnectedIsBoundByItsContext(t *testing.T) {
 // the reader still has messages in hand. Whoever waits for output gives up then.
 func TestExitBehindTheEndOfTheConnectionDoesNotCount(t *testing.T) {
 	p, cl := peerOfClient(t)
-	call, err := cl.openCall((&Command{Args: []string{"x"}, Job: "a"}).header, []byte("x\x00"), false, true)
+	call, err := cl.openCall((&Command{Args: []string{"x"}, Job: "a"}).header, []byte("x\x00"), callShape{stderr: true})
 	if err != nil {
 		t.Fatal(err)
 	}

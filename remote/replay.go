@@ -85,7 +85,6 @@ func (in *replay) feed(call *clientCall, resumes bool) {
 		case <-call.stdin.c.done:
 			return
 		}
-		call.stdin.begin(at)
 		in.taken(at)
 	}
 	call.stdin.whenTaken(in.taken)

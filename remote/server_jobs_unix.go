@@ -101,44 +101,54 @@ func (call *serverCall) attach(m *message, nc net.Conn) ending {
 		return refusal(125, errNotKept.Error())
 	}
 	v := view{call: call, m: m}
-	breaks := 0
-	for end := time.Now().Add(keeperWithin); time.Now().Before(end); {
-		j, err := st.load(m.job)
+	if nc != nil {
+		if e, final := v.relay(nc); final {
+			return e
+		}
+	}
+	late := time.Now().Add(keeperWithin)
+	for breaks := 0; breaks < maxBreaks && time.Now().Before(late); {
+		j, err := call.find(st, m)
 		switch {
-		case errors.Is(err, errNoJob) && m.kind == kindRun:
-			return refusal(125, errNeverStarted.Error())
 		case err != nil:
 			return refusal(125, err.Error())
-		case !call.c.guest.sees(j):
-			return refusal(125, errNotYours.Error())
 		case j.over():
 			return v.replay(j)
 		}
-		if nc == nil {
-			nc, _ = j.dial() // without it, the keeper is not there yet, or no more
-		}
-		if nc != nil {
-			e, final := v.relay(nc)
-			if final {
+		nc, err := j.dial()
+		if err == nil {
+			if e, final := v.relay(nc); final {
 				return e
 			}
-			if breaks++; breaks == maxBreaks {
-				break
-			}
-			nc = nil
-			end = time.Now().Add(keeperWithin)
+			breaks++
+			late = time.Now().Add(keeperWithin)
 			continue
 		}
 		if !j.alive() {
-			if err = st.settle(j); err != nil {
+			if err := st.settle(j); err != nil {
 				return refusal(125, err.Error())
 			}
 		}
-		if err = wait(call.ctx, keeperPoll); err != nil {
+		// The keeper is not there yet, or no more.
+		if err := wait(call.ctx, keeperPoll); err != nil {
 			return call.left(err)
 		}
 	}
 	return refusal(125, errMuteKeeper.Error())
+}
+
+// find reads the job that a call is about, if the guest may see it.
+func (call *serverCall) find(st store, m *message) (*job, error) {
+	j, err := st.load(m.job)
+	switch {
+	case errors.Is(err, errNoJob) && m.kind == kindRun:
+		return nil, errNeverStarted
+	case err != nil:
+		return nil, err
+	case !call.c.guest.sees(j):
+		return nil, errNotYours
+	}
+	return j, nil
 }
 
 // left is how a call ends without its job: by the client's wish, or with its
@@ -148,6 +158,33 @@ func (call *serverCall) left(why error) ending {
 		return ending{reason: Cancelled, err: "left by the client"}
 	}
 	return ending{}
+}
+
+// begin tells the client that the job runs, and where the call's streams begin. One that
+// is not wanted any more before that stays at 0, where it ends.
+func (call *serverCall) begin(kind, job string, pid int64, at [3]int64) {
+	c := call.c
+	c.mu.Lock() // so that no stop and no end comes in between
+	defer c.mu.Unlock()
+	switch {
+	case call.stdin == nil, call.stdin.stop:
+		at[0] = 0
+	case kind == kindAttach:
+		// Nothing has come: the client waits for what follows. That of a run begins at 0,
+		// and what the job has already is left out.
+		_ = call.stdin.beginLocked(at[0])
+	}
+	for i, s := range []*sendStream{call.stdout, call.stderr} {
+		if s.stop {
+			at[i+1] = 0
+		} else {
+			s.beginLocked(at[i+1])
+		}
+	}
+	var h frame.Builder
+	h.Str("kind", kindStarted).Int("call", call.id).Str("job", job).Int("pid", pid)
+	h.Int("stdin_offset", at[0]).Int("stdout_offset", at[1]).Int("stderr_offset", at[2])
+	_ = c.postLocked(&h, nil)
 }
 
 // A view is a client's call on a job that is kept.
@@ -171,24 +208,15 @@ func (v *view) begin(pid int64, at [3]int64) {
 		return
 	}
 	v.started = true
-	call := v.call
-	if v.m.kind == kindAttach && call.stdin != nil {
-		// Nothing has come: the client waits for what follows.
-		_ = call.stdin.begin(at[0])
-	}
-	call.stdout.begin(at[1])
-	call.stderr.begin(at[2])
-	var h frame.Builder
-	h.Str("kind", kindStarted).Int("call", call.id).Str("job", v.m.job).Int("pid", pid)
-	_ = call.c.post(h.Int("stdin_offset", at[0]).Int("stdout_offset", at[1]).Int("stderr_offset", at[2]), nil)
+	v.call.begin(v.m.kind, v.m.job, pid, at)
 }
 
 // from is where the outputs go on.
-func (v *view) from() (stdout, stderr int64) {
+func (v *view) from() [2]int64 {
 	if !v.started {
-		return v.m.begin[1], v.m.begin[2]
+		return [2]int64{v.m.begin[1], v.m.begin[2]}
 	}
-	return v.call.stdout.position(), v.call.stderr.position()
+	return [2]int64{v.call.stdout.position(), v.call.stderr.position()}
 }
 
 // relay carries the call over a connection to the job's keeper. It is final if the
@@ -196,11 +224,11 @@ func (v *view) from() (stdout, stderr int64) {
 func (v *view) relay(nc net.Conn) (e ending, final bool) {
 	call := v.call
 	up := NewClient(nc, "landline server")
-	stdout, stderr := v.from()
+	at := v.from()
 	uc, err := up.openCall(func(h *frame.Builder) {
-		h.Str("kind", kindAttach).Str("job", v.m.job).Int("stdout_offset", stdout).Int("stderr_offset", stderr)
+		h.Str("kind", kindAttach).Str("job", v.m.job).Int("stdout_offset", at[0]).Int("stderr_offset", at[1])
 		h.Int("own", v.own()).Bool("stdin", call.stdin != nil).Bool("cancel", v.m.cancel)
-	}, nil, call.stdin != nil, true)
+	}, nil, callShape{stdin: call.stdin != nil, stderr: true, resumes: true})
 	if err != nil {
 		up.Close()
 		return e, false
@@ -264,7 +292,6 @@ func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int
 	if call.stdin == nil {
 		return
 	}
-	uc.stdin.begin(stdin)
 	uc.stdin.whenTaken(func(offset int64) { call.c.taken(call.id, 0, offset) })
 	if v.m.kind == kindAttach {
 		stdin = 0 // the client begins there
@@ -306,35 +333,40 @@ func (v *view) replay(j *job) ending {
 	if err != nil {
 		return refusal(125, err.Error())
 	}
-	stdout, stderr := v.from()
-	readers := [2]*spoolReader{outs[0].reader(stdout), outs[1].reader(stderr)}
-	for _, r := range readers {
-		defer r.closeFile()
-	}
-	if v.started && (readers[0].pos != stdout || readers[1].pos != stderr) {
-		return ending{reason: Lost, err: errDropped.Error()}
-	}
+	at := v.from()
+	readers := [2]*spoolReader{outs[0].reader(at[0]), outs[1].reader(at[1])}
 	v.begin(0, [3]int64{0, readers[0].pos, readers[1].pos})
-	var flows sync.WaitGroup
-	for i, to := range []*sendStream{v.call.stdout, v.call.stderr} {
-		flows.Go(func() {
-			if err := copyOutput(to, readers[i]); err != nil {
-				e = ending{reason: Lost, err: err.Error()}
-			}
-		})
-	}
 	// A client that wants no more, and one that is gone, end the writing.
 	stop := context.AfterFunc(v.call.ctx, func() {
 		v.call.stdout.stopped()
 		v.call.stderr.stopped()
 	})
 	defer stop()
+	var flows sync.WaitGroup
+	var errs [2]error
+	for i, to := range []*sendStream{v.call.stdout, v.call.stderr} {
+		flows.Go(func() { errs[i] = copyOutput(to, readers[i]) })
+	}
 	flows.Wait()
+	if why := context.Cause(v.call.ctx); why != nil && (v.own() == 0 || !errors.Is(why, errAsked)) {
+		return v.call.left(why) // what was sent is not all
+	}
+	if err := cmp.Or(errs[0], errs[1]); err != nil {
+		return ending{reason: Lost, err: err.Error()}
+	}
 	return e
 }
 
-// copyOutput moves a spool to a stream until either ends. The error is the spool's.
+// copyOutput moves a spool to a stream, which goes on where the reader is, until
+// either ends. The error is the spool's.
 func copyOutput(to *sendStream, r *spoolReader) error {
+	defer r.closeFile()
+	switch {
+	case to.fault() != nil:
+		return nil
+	case to.position() != r.pos:
+		return errDropped
+	}
 	b := pipeBuffers.Get().(*[pipeBuffer]byte)
 	defer pipeBuffers.Put(b)
 	for {

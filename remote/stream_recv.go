@@ -52,6 +52,10 @@ func (c *conn) newRecvStream(call int64, fd int) *recvStream {
 func (s *recvStream) begin(at int64) error {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
+	return s.beginLocked(at)
+}
+
+func (s *recvStream) beginLocked(at int64) error {
 	switch {
 	case at == s.arrived:
 		return nil

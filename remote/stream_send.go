@@ -43,8 +43,10 @@ func (c *conn) newSendStream(call int64, fd int) *sendStream {
 func (s *sendStream) begin(at int64) {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	s.offset, s.limit = at, at+firstLimit
+	s.beginLocked(at)
 }
+
+func (s *sendStream) beginLocked(at int64) { s.offset, s.limit = at, at+firstLimit }
 
 // position is how far the stream has been written.
 func (s *sendStream) position() int64 {

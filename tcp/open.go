@@ -183,7 +183,7 @@ func (t *tcb) emitSYN(now instant, o *outgoing) bool {
 		return false
 	}
 	t.synDue = false
-	o.seq, o.flags, o.window = t.snd.iss, wire.FlagSYN, t.synWindow()
+	o.seq, o.ack, o.flags, o.window = t.snd.iss, wire.Seq{}, wire.FlagSYN, t.synWindow()
 	use := t.cfg.offers()
 	if t.state == synReceived {
 		o.ack, o.flags = t.rcv.nxt, wire.FlagSYN|wire.FlagACK

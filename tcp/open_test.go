@@ -300,3 +300,13 @@ func TestClosedAnswersWithReset(t *testing.T) {
 		}
 	}
 }
+
+// A SYN says nothing of the connection that the buffer was used for before.
+func TestSYNAcknowledgesNothing(t *testing.T) {
+	d := newDialogue(t)
+	d.tcb = connect(d.config(plainConfig()), d.now, d.endpoint())
+	used := []outgoing{{ack: wire.SeqOf(7)}, {}}
+	if n := d.tcb.output(d.now, used); n != 1 || used[0].flags != wire.FlagSYN || used[0].ack != (wire.Seq{}) {
+		t.Errorf("%d segments, the first %v with ack %v", n, used[0].flags, used[0].ack)
+	}
+}

@@ -41,7 +41,7 @@ func (a *app) lanCommand() *cobra.Command {
 		Args:  none,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand())
+	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand(), a.lanEnterCommand())
 	return cmd
 }
 

@@ -72,6 +72,7 @@ func openControl(n *network) (*control, error) {
 	c.handle("GET /v1/forwards", c.forwards)
 	c.handle("POST /v1/forwards", c.addForward)
 	c.handle("DELETE /v1/forwards", c.removeForward)
+	c.handle("GET /v1/enter", c.enter)
 	return c, nil
 }
 

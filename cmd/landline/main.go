@@ -22,6 +22,7 @@ const (
 	exitSome     = 1   // get, put: not everything was copied
 	exitTimeout  = 124 // its time ran out
 	exitLandline = 125 // landline itself failed
+	exitNoExec   = 126 // the command cannot be executed
 	exitNotFound = 127 // there is no such command
 	exitSignal   = 128 // and the signal's number on top
 )
@@ -37,6 +38,7 @@ func (e *exitError) Unwrap() error { return e.err }
 
 func main() {
 	remote.KeepJob() // if this process is to keep one
+	goInside()       // if this process is to run a command on a LAN
 	os.Exit(execute(os.Args[1:]))
 }
 
@@ -51,6 +53,11 @@ func execute(args []string) int {
 	if err == nil {
 		err = a.out.fault()
 	}
+	return a.finish(err)
+}
+
+// finish says what there is to say, and returns the exit code.
+func (a *app) finish(err error) int {
 	if err == nil {
 		return 0
 	}

@@ -30,6 +30,7 @@ import (
 
 func TestMain(m *testing.M) {
 	remote.KeepJob()
+	goInside()
 	testscript.Main(m, map[string]func(){"landline": func() {
 		trySize = 4_000_000
 		main()
@@ -103,6 +104,10 @@ func condition(name string) (bool, error) {
 	case "python3", "ssh-keygen", "ssh-agent":
 		_, err := exec.LookPath(name)
 		ok = err == nil
+	case "enter":
+		if ok = canEnter(); !ok && os.Geteuid() != 0 {
+			return false, nil
+		}
 	case "terminal":
 		ok = canMakeTerminals
 	case "root":
