@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
+	"slices"
 	"time"
 
 	"landline/wire"
@@ -94,36 +95,50 @@ type advertiser struct {
 	initial int // of the first, fast ones, still to send
 	last    time.Time
 	when    time.Time
-	due     bool
+	due     []netip.Addr // who gets one now
+
+	asked  []netip.Addr // hosts that get an answer of their own
+	answer time.Time    // when they do
 }
+
+// maxAsked is how many hosts wait for an answer of their own. More get one together.
+const maxAsked = 16
 
 func newAdvertiser(now time.Time, cfg Advertise, random *rand.Rand) *advertiser {
 	return &advertiser{cfg: cfg, random: random, initial: initialAdverts, when: now}
 }
 
-// take reports whether an advertisement is to be sent.
-func (a *advertiser) take() bool {
-	due := a.due
-	a.due = false
-	return due
+// take returns whom an advertisement is to be sent to.
+func (a *advertiser) take() (to []netip.Addr) {
+	to, a.due = a.due, nil
+	return to
 }
 
-// solicited answers a host: all hosts get the answer, soon, but not oftener than every 3 s.
-func (a *advertiser) solicited(now time.Time) {
-	at := now.Add(randomTime(a.random, 0, maxRADelay))
-	if first := a.last.Add(minDelayBetweenRAs); at.Before(first) {
-		at = first
+// solicited answers a host, soon. All hosts get the answer, but not oftener than every 3 s. In between it is for the host
+// alone: "A router MAY choose to unicast the response directly to the soliciting host's address" (RFC 4861, Section 6.2.6).
+func (a *advertiser) solicited(now time.Time, host netip.Addr) {
+	at, first := now.Add(randomTime(a.random, 0, maxRADelay)), a.last.Add(minDelayBetweenRAs)
+	switch {
+	case !at.Before(first):
+		a.when = earlier(a.when, at)
+	case host.IsUnspecified() || len(a.asked) == maxAsked:
+		a.when = earlier(a.when, first)
+	case !slices.Contains(a.asked, host):
+		a.asked, a.answer = append(a.asked, host), earlier(a.answer, at)
 	}
-	a.when = earlier(a.when, at)
 }
 
-func (a *advertiser) next() time.Time { return a.when }
+func (a *advertiser) next() time.Time { return earlier(a.when, a.answer) }
 
 func (a *advertiser) expire(now time.Time) {
+	if passed(now, a.answer) {
+		a.due = append(a.due, a.asked...)
+		a.asked, a.answer = nil, time.Time{}
+	}
 	if !passed(now, a.when) {
 		return
 	}
-	a.due, a.last = true, now
+	a.due, a.last = append(a.due, allNodes), now
 	interval := randomTime(a.random, a.cfg.MaxInterval/3, a.cfg.MaxInterval)
 	if a.initial > 0 {
 		a.initial--

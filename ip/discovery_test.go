@@ -1,7 +1,9 @@
 package ip
 
 import (
+	"fmt"
 	"net/netip"
+	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -341,6 +343,45 @@ func TestRouterAdvertisesItselfAndSaysGoodbye(t *testing.T) {
 		l.s.Close()
 		l.wrote("ip6 fe80::ff:fe00:1 > ff02::1 hop 255 | icmp6 router advert hop 64 lifetime 0 " +
 			"<source 02:00:00:00:00:01, prefix 2001:db8::/64 onlink auto valid 2592000 preferred 604800>")
+	})
+}
+
+// Who comes just after an advertisement to all is not left to wait for the next, which may not come for three seconds.
+func TestHostThatAsksAgainstTheLimitIsAnsweredAlone(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l := newLab(t, Config{Forwarding: true}, InterfaceConfig{Advertise: &Advertise{}, Probes: -1})
+		ask := func(host string) {
+			m := wire.AppendLinkAddr(wire.AppendRouterSolicit(nil), wire.NDPSourceLinkAddr, theirMAC)
+			if host == "::" {
+				m = wire.AppendRouterSolicit(nil)
+			}
+			l.receive(ndpFrame(addr(host), allRouters, m))
+		}
+		answer := func(to string) string {
+			return "ip6 fe80::ff:fe00:1 > " + to + " hop 255 | icmp6 router advert hop 64 lifetime 1800 <source 02:00:00:00:00:01>"
+		}
+		sleep(30) // until the first ones are sent
+		l.describe()
+		ask("fe80::2")
+		ask("fe80::2")
+		sleep(1)
+		l.wrote(answer("ff02::1"))
+		for _, host := range []string{"fe80::2", "fe80::2", "fe80::3"} {
+			ask(host)
+		}
+		sleep(1)
+		l.wrote(answer("fe80::2"), answer("fe80::3"))
+		ask("::")
+		l.wrote()
+		sleep(2)
+		l.wrote(answer("ff02::1"))
+		for k := range maxAsked + 1 {
+			ask(fmt.Sprintf("fe80::%x", k+2))
+		}
+		sleep(1)
+		equal(t, "answers", len(l.describe()), maxAsked)
+		sleep(2)
+		equal(t, "whether there is one for the others", slices.Contains(l.describe(), answer("ff02::1")), true)
 	})
 }
 

@@ -40,7 +40,7 @@ type effects struct {
 	detect    []detectEffect
 	groups    []groupReport
 	autoconf  []autoconfEffect
-	advertise bool
+	advertise []netip.Addr
 	age       bool
 }
 
@@ -114,7 +114,7 @@ func (m *machines) stop() {
 // farewell tells the link that this router is none any more (RFC 4861, Section 6.2.5).
 func (i *Interface) farewell() {
 	if i.advertiser != nil {
-		i.sendAdvert(true)
+		i.sendAdvert(allNodes, true)
 	}
 }
 
@@ -161,7 +161,9 @@ func (m *machines) takeLocked() (e effects) {
 	if m.autoconf != nil {
 		e.autoconf = m.autoconf.take()
 	}
-	e.advertise = m.advertiser != nil && m.advertiser.take()
+	if m.advertiser != nil {
+		e.advertise = m.advertiser.take()
+	}
 	if e.age = passed(time.Now(), m.aging); e.age {
 		m.aging = time.Time{}
 	}
@@ -223,8 +225,8 @@ func (i *Interface) perform(e *effects) {
 	for k := range e.autoconf {
 		i.configure(&e.autoconf[k])
 	}
-	if e.advertise {
-		i.sendAdvert(false)
+	for _, to := range e.advertise {
+		i.sendAdvert(to, false)
 	}
 	if e.age {
 		i.ageAddresses()

@@ -199,15 +199,15 @@ func advised(ms uint32, most time.Duration) time.Duration {
 }
 
 // solicited answers a host that looks for routers.
-func (i *Interface) solicited(netip.Addr) {
-	i.with(func(now time.Time) { i.advertiser.solicited(now) })
+func (i *Interface) solicited(host netip.Addr) {
+	i.with(func(now time.Time) { i.advertiser.solicited(now, host) })
 }
 
-// sendAdvert tells the link about this router, as soon as there is an address to do so from.
-func (i *Interface) sendAdvert(last bool) {
+// sendAdvert tells a host or all of the link about this router, as soon as there is an address to do so from.
+func (i *Interface) sendAdvert(to netip.Addr, last bool) {
 	src, ok := i.linkLocal()
 	if ok {
-		i.sendNDP(src, allNodes, wire.MAC{}, i.advertiser.append(make([]byte, 0, 256), i.mac, last))
+		i.sendNDP(src, to, wire.MAC{}, i.advertiser.append(make([]byte, 0, 256), i.mac, last))
 	}
 }
 
