@@ -175,12 +175,16 @@ func (t *tcb) putScale(b []byte, use features) []byte {
 func (t *tcb) putOptions(now instant, o *outgoing) {
 	b := o.opt[:0]
 	if t.has(useTimestamps) {
-		b = wire.AppendTimestamps(wire.AppendNOP(wire.AppendNOP(b)), t.stamp(now), t.stampRecent)
+		b = t.appendStamps(b, now)
 	}
 	if t.has(useSACK) && t.early != nil && t.early.toReport() {
 		b = t.early.putSACK(b)
 	}
 	o.optLen = uint8(len(b))
+}
+
+func (t *tcb) appendStamps(b []byte, now instant) []byte {
+	return wire.AppendTimestamps(wire.AppendNOP(wire.AppendNOP(b)), t.stamp(now), t.stampRecent)
 }
 
 // checkStamp does what RFC 7323 wants before a segment is looked at: it reports

@@ -32,7 +32,7 @@ func (t *tcb) output(now time.Time, list []outgoing) int {
 func (t *tcb) emit(now instant, o *outgoing) bool {
 	o.unit, o.optLen, o.payload = 0, 0, [2][]byte{}
 	if t.resetDue != noReset {
-		return t.emitReset(o)
+		return t.emitReset(now, o)
 	}
 	switch t.state {
 	case closed:
@@ -266,11 +266,15 @@ const (
 	resetUs           // <SEQ=resetSeq><ACK=RCV.NXT><CTL=RST,ACK>, the connection is over
 )
 
-// emitReset sends a reset.
-func (t *tcb) emitReset(o *outgoing) bool {
+// emitReset sends a reset. Timestamps "SHOULD be sent in an <RST> segment" (RFC 7323, Section 3.2); without ACK nothing could be
+// echoed.
+func (t *tcb) emitReset(now instant, o *outgoing) bool {
 	o.seq, o.ack, o.flags, o.window = t.resetSeq, wire.Seq{}, wire.FlagRST, 0
 	if t.resetDue == resetUs {
 		o.ack, o.flags = t.rcv.nxt, wire.FlagRST|wire.FlagACK
+		if t.has(useTimestamps) {
+			o.optLen = uint8(len(t.appendStamps(o.opt[:0], now)))
+		}
 	}
 	t.resetDue = noReset
 	return true

@@ -242,14 +242,17 @@ func TestWhatHasNoEffectIsReportedOnce(t *testing.T) {
 	}
 }
 
-// The profile is seen in the order of options, the window scale, and what the script has for it.
+// The profile is seen in the order of options, the window scale, the size of a buffer that was set, and what the script has for it.
 func TestProfiles(t *testing.T) {
 	src := `0 socket(..., SOCK_STREAM, IPPROTO_TCP) = 3
 +0 fcntl(3, F_SETFL, O_RDWR|O_NONBLOCK) = 0
++0 setsockopt(3, SOL_SOCKET, SO_SNDBUF, [5000], 4) = 0
 +0 connect(3, ..., ...) = -1 EINPROGRESS
 #ifdef FreeBSD
++0 getsockopt(3, SOL_SOCKET, SO_SNDBUF, [5000], [4]) = 0
 +0 > S 0:0(0) win 65535 <mss 1460,nop,wscale 6,sackOK,TS val 100 ecr 0>
 #else
++0 getsockopt(3, SOL_SOCKET, SO_SNDBUF, [10000], [4]) = 0
 +0 > S 0:0(0) <mss 1460,sackOK,TS val 100 ecr 0,nop,wscale 8>
 #endif
 `
