@@ -41,7 +41,7 @@ func (a *app) lanCommand() *cobra.Command {
 		Args:  none,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand(), a.lanEnterCommand())
+	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand(), a.lanCaptureCommand(), a.lanEnterCommand())
 	return cmd
 }
 
@@ -154,7 +154,7 @@ func (a *app) lanUp(f *lanFlags) error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once
-	n := &network{app: a, f: f, hosts: map[netip.Addr]string{}}
+	n := &network{app: a, f: f, hosts: map[netip.Addr]string{}, sniffers: map[*sniffer]bool{}}
 	err = n.open(cfg, forwards)
 	if err == nil {
 		<-ctx.Done()
@@ -177,6 +177,8 @@ type network struct {
 
 	mu    sync.Mutex
 	hosts map[netip.Addr]string // those that were told of
+
+	sniffers map[*sniffer]bool // of all ports
 }
 
 // open makes everything, the sockets first: who waits for the LAN waits for them.
@@ -318,9 +320,18 @@ func (n *network) accept(ln net.Listener, name string) {
 
 // plug puts a machine at the switch.
 func (n *network) plug(dev link.Device) {
-	if _, err := n.lan.Plug(n.watch(dev), lan.PortConfig{}); err != nil {
+	if _, err := n.plugIn(dev, lan.PortConfig{}); err != nil {
 		dev.Close() // the LAN is going down
 	}
+}
+
+// plugIn makes a port for a machine, whose frames are captured if those of all are.
+func (n *network) plugIn(dev link.Device, c lan.PortConfig) (*lan.Port, error) {
+	p, err := n.lan.Plug(n.watch(dev), c)
+	if err == nil {
+		n.plugged(p)
+	}
+	return p, err
 }
 
 // event tells of machines that have an address, or no longer.

@@ -150,11 +150,8 @@ func (l *lanClient) greet(ctx context.Context, c *net.UnixConn, path string) (*u
 	}
 	req.Header.Set("Connection", "Upgrade")
 	req.Header.Set("Upgrade", controlUpgrade)
-	if err := req.Write(c); err != nil {
-		return nil, l.fault(err)
-	}
 	r := bufio.NewReader(c)
-	resp, err := http.ReadResponse(r, req)
+	resp, err := exchange(c, r, req)
 	if err != nil {
 		return nil, l.fault(err)
 	}
@@ -165,6 +162,14 @@ func (l *lanClient) greet(ctx context.Context, c *net.UnixConn, path string) (*u
 		return nil, fmt.Errorf("the LAN answers %s: it is of another version of landline", resp.Status)
 	}
 	return &upgraded{c, r}, nil
+}
+
+// exchange sends a request on a connection of its own and reads the head of the answer.
+func exchange(w io.Writer, r *bufio.Reader, req *http.Request) (*http.Response, error) {
+	if err := req.Write(w); err != nil {
+		return nil, err
+	}
+	return http.ReadResponse(r, req)
 }
 
 // An upgraded connection is a stream of bytes, after what was read too far.

@@ -60,7 +60,7 @@ func (c *control) takeTAP(conn *net.UnixConn, name string) (*lan.Port, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := n.lan.Plug(n.watch(tap), lan.PortConfig{Name: name})
+	port, err := n.plugIn(tap, lan.PortConfig{Name: name})
 	if err != nil {
 		tap.Close()
 	}

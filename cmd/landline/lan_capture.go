@@ -1,0 +1,236 @@
+package main
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"landline/lan"
+	"landline/link"
+)
+
+func (a *app) lanCaptureCommand() *cobra.Command {
+	var name, port, file string
+	cmd := &cobra.Command{
+		Use:   "capture [flags]",
+		Short: "Write the frames of a LAN that is up, for Wireshark",
+		Long: `Capture writes what passes the ports of a LAN's switch from now on, in the pcapng format of
+Wireshark, until Ctrl-C, or until the LAN ends or the reader goes away. Each port is an interface of the file,
+so that a frame stands there as often as it passes one: where it comes in, and where it goes out. Ports that
+come meanwhile are captured too.
+
+The LAN does not wait for a reader who is slow: what does not fit into 32 MiB is left out, and counted in
+the file.`,
+		Example: `  landline lan capture | tshark -r -
+  landline lan capture --port sock-1 -w shed.pcapng`,
+		Args: none,
+		RunE: func(*cobra.Command, []string) error { return a.lanCapture(name, port, file) },
+	}
+	lanFlag(cmd, &name)
+	cmd.Flags().StringVar(&port, "port", "", "`NAME` of a port as lan ps has it (default all)")
+	cmd.Flags().StringVarP(&file, "write", "w", "-", "`FILE` to write, - for standard output")
+	return cmd
+}
+
+// A sniffer writes the frames of ports to a file.
+type sniffer struct {
+	file *link.PcapNG
+
+	mu    sync.Mutex
+	stops map[*lan.Port]func()
+}
+
+// add has the frames of a port written from now on.
+func (s *sniffer) add(p *lan.Port) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.stops[p] != nil {
+		return nil
+	}
+	stop, err := p.Capture(s.file)
+	if err != nil {
+		return fmt.Errorf("port %s: %w", p.Info().Name, err)
+	}
+	s.stops[p] = stop
+	return nil
+}
+
+// stop ends that, and the file.
+func (s *sniffer) stop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, stop := range s.stops {
+		stop()
+	}
+	s.file.Close() // an error is the reader's, who has gone
+}
+
+// sniff begins to write the frames of a port, or of all and those that come, until unsniff, also after an error.
+func (n *network) sniff(w io.Writer, port string) (*sniffer, error) {
+	s := &sniffer{file: link.NewPcapNG(w, link.PcapConfig{}), stops: map[*lan.Port]func(){}}
+	if port == "" {
+		n.mu.Lock()
+		n.sniffers[s] = true
+		n.mu.Unlock()
+	}
+	found := port == ""
+	for _, p := range n.lan.Ports() {
+		if port != "" && p.Info().Name != port {
+			continue
+		}
+		found = true
+		if err := s.add(p); err != nil {
+			return s, err
+		}
+	}
+	if !found {
+		return s, &controlError{Code: codeNoPort, Message: "no such port"}
+	}
+	return s, nil
+}
+
+func (n *network) unsniff(s *sniffer) {
+	n.mu.Lock()
+	delete(n.sniffers, s)
+	n.mu.Unlock()
+	s.stop()
+}
+
+// plugged has a new port captured by all who capture all ports.
+func (n *network) plugged(p *lan.Port) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	for s := range n.sniffers {
+		s.add(p) // it can only be captured already by who asked for it by name
+	}
+}
+
+// capture writes frames until the client sends no more or goes away, or the LAN ends. The file is whole in the end if the
+// client is still there.
+func (c *control) capture(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Type", "application/octet-stream")
+	out := &flushed{w: w, rc: http.NewResponseController(w), decided: make(chan struct{})}
+	s, err := c.network.sniff(out, r.URL.Query().Get("port"))
+	out.refused = err != nil
+	close(out.decided)
+	if err == nil {
+		s.file.Flush() // the client knows that it has begun
+		<-r.Context().Done()
+		out.rc.SetWriteDeadline(time.Now().Add(controlPatience))
+	}
+	c.network.unsniff(s)
+	return err
+}
+
+// A flushed answer reaches the client at once. Nothing is written before it is decided that there is one.
+type flushed struct {
+	w       io.Writer
+	rc      *http.ResponseController
+	decided chan struct{} // closed once refused is set
+	refused bool
+}
+
+func (f *flushed) Write(b []byte) (int, error) {
+	<-f.decided
+	if f.refused {
+		return 0, net.ErrClosed
+	}
+	n, err := f.w.Write(b)
+	if err != nil {
+		return n, err
+	}
+	return n, f.rc.Flush()
+}
+
+// lanCapture is the client's side.
+func (a *app) lanCapture(name, port, file string) error {
+	if file == "-" && isTerminal(os.Stdout) {
+		return &hinted{errors.New("a capture is binary, and standard output is a terminal"), "-w all.pcapng, or | tshark -r -"}
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	defer cancelOnSignal(cancel)()
+	l, err := findLAN(ctx, name)
+	if err != nil {
+		return err
+	}
+	body, err := l.capture(ctx, port)
+	if e, ok := errors.AsType[*controlError](err); ok && e.Code == codeNoPort {
+		return &hinted{fmt.Errorf("--port %s: no such port", port), "landline lan ps --name " + l.name}
+	}
+	if err != nil {
+		return err
+	}
+	defer body.Close()
+	return a.save(body, file)
+}
+
+// save writes a capture to a file, or to standard output.
+func (a *app) save(body io.Reader, file string) error {
+	if file == "-" {
+		return a.whole(io.Copy(&a.out, body))
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("-w %s: %w", file, bare(err))
+	}
+	a.say("capturing to %s; Ctrl-C ends it", file)
+	_, err = io.Copy(f, body)
+	if cerr := f.Close(); err == nil && cerr != nil {
+		return fmt.Errorf("-w %s: %w", file, bare(cerr))
+	}
+	return a.whole(0, err)
+}
+
+// whole says what is wrong if a capture is not whole.
+func (a *app) whole(_ int64, err error) error {
+	switch {
+	case err == nil || a.out.fault() != nil:
+		return nil
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return errors.New("the LAN went away, and the capture is not whole")
+	}
+	return bare(err)
+}
+
+// capture begins to capture. When ctx ends, what has passed so far still comes, and then the end.
+func (l *lanClient) capture(ctx context.Context, port string) (io.ReadCloser, error) {
+	c, err := l.dial(ctx)
+	if err != nil {
+		return nil, l.fault(err)
+	}
+	req, err := l.request(context.Background(), "GET", "capture?port="+url.QueryEscape(port), nil)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	resp, err := exchange(c, bufio.NewReader(c), req)
+	if err != nil {
+		c.Close()
+		return nil, l.fault(err)
+	}
+	if err := refusal(resp); err != nil {
+		c.Close()
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { c.CloseWrite() })
+	return closing{resp.Body, c}, nil
+}
+
+// A closing answer takes its connection along.
+type closing struct {
+	io.ReadCloser
+	conn io.Closer
+}
+
+func (c closing) Close() error { return c.conn.Close() }
