@@ -2,6 +2,7 @@ package landline
 
 import (
 	"context"
+	"errors"
 	"net"
 	"net/netip"
 	"syscall"
@@ -73,3 +74,19 @@ func (p *TCPPending) Accept() (*TCPConn, error) {
 // Reject says that there will be no connection, and why: the peer's error is ECONNREFUSED or EHOSTUNREACH, as
 // err is. If it is another, the peer hears nothing and gives up at last.
 func (p *TCPPending) Reject(err syscall.Errno) { p.pending.Reject(err) }
+
+// DialTCPAs opens a connection to a machine in the name of another one, for which this host is a gateway: from
+// is an address that is not this host's, and a port. What the machine answers has to come by this host. The error is as that of
+// DialTCP; syscall.EADDRINUSE says that there is such a connection.
+func (h *Host) DialTCPAs(ctx context.Context, from, to netip.AddrPort) (*TCPConn, error) {
+	c, err := h.tcp.Dial(ctx, tcp.DialConfig{Local: from, Foreign: true, Remote: to})
+	switch {
+	case errors.Is(err, context.DeadlineExceeded):
+		err = errDialTimeout
+	case err != nil:
+		err = inCall(connectCall(from, err), mapContext(err))
+	default:
+		return h.newTCPConn("tcp", c), nil
+	}
+	return nil, &net.OpError{Op: "dial", Net: "tcp", Source: tcpAddr(from), Addr: tcpAddr(to), Err: err}
+}

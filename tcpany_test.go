@@ -172,3 +172,42 @@ func TestGatewayResetsWhatItDoesNotKnow(t *testing.T) {
 		}
 	})
 }
+
+// A gateway connects to a machine in the name of another one, and gets what the machine answers to that.
+func TestGatewayDialsForOthers(t *testing.T) {
+	for _, c := range []struct{ from, to string }{
+		{"192.0.2.7:4711", "10.0.0.2:80"}, {"[2001:db8::7]:4711", "[fd00::2]:80"},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			guest, _, g := gateway(t)
+			l, err := guest.Listen(t.Context(), "tcp", ":80")
+			if err != nil {
+				t.Fatal(err)
+			}
+			from, to := netip.MustParseAddrPort(c.from), netip.MustParseAddrPort(c.to)
+			conn, err := g.DialTCPAs(t.Context(), from, to)
+			if err != nil {
+				t.Fatal(err)
+			}
+			far, err := l.Accept()
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := far.RemoteAddr().String(); got != c.from {
+				t.Errorf("the machine sees %s", got)
+			}
+			far.Write([]byte("hello"))
+			if _, err := io.ReadFull(conn, make([]byte, 5)); err != nil {
+				t.Error(err)
+			}
+			if _, err := g.DialTCPAs(t.Context(), from, to); !errors.Is(err, syscall.EADDRINUSE) {
+				t.Errorf("twice: %v", err)
+			}
+			far.Close()
+			conn.Close()
+			if _, err := g.DialTCPAs(t.Context(), from, netip.AddrPortFrom(to.Addr(), 81)); !errors.Is(err, syscall.ECONNREFUSED) {
+				t.Errorf("where nobody listens: %v", err)
+			}
+		})
+	}
+}

@@ -15,6 +15,9 @@ type DialConfig struct {
 	// Local is the address and port to come from. If it has no address, that is chosen by the routes; if it has
 	// no port, one is chosen.
 	Local netip.AddrPort
+	// Foreign says that Local is another machine's, for which this host is a gateway: what is sent there comes by this
+	// host, and is for the connection. It has a port.
+	Foreign bool
 	// Remote is the address and port to connect to.
 	Remote netip.AddrPort
 	// Interface, if not nil, is the one to go by.
@@ -79,7 +82,11 @@ func (l *Layer) begin(cfg DialConfig) (*Conn, error) {
 	if from.IsValid() && from.IsUnspecified() {
 		from = netip.Addr{}
 	}
-	path, err := l.stack.Path(from, remote.Addr(), cfg.Interface)
+	find := l.stack.Path
+	if cfg.Foreign {
+		find = l.stack.PathAs
+	}
+	path, err := find(from, remote.Addr(), cfg.Interface)
 	if err != nil {
 		return nil, err
 	}
@@ -90,19 +97,28 @@ func (l *Layer) begin(cfg DialConfig) (*Conn, error) {
 	c.via = linkLocalVia(path.Dst(), path.Interface())
 	now := time.Now()
 	c.mu.Lock()
-	if err := l.place(c, now); err != nil {
+	if err := l.place(c, cfg.Foreign, now); err != nil {
 		c.mu.Unlock()
 		return nil, err
+	}
+	if c.foreign = cfg.Foreign; c.foreign {
+		l.countForeign(1)
 	}
 	l.counts.opened.Add(1)
 	c.unlock(now)
 	return c, nil
 }
 
-// place gives a connection a port if it has none, and puts it into the table.
-func (l *Layer) place(c *Conn, now time.Time) error {
-	if l.isClosed() {
+// place gives a connection a port if it has none, and puts it into the table. The ports of another machine are not ours to
+// give out.
+func (l *Layer) place(c *Conn, foreign bool, now time.Time) error {
+	switch {
+	case l.isClosed():
 		return net.ErrClosed
+	case foreign && !l.try(c, now):
+		return syscall.EADDRINUSE
+	case foreign:
+		return nil
 	}
 	if c.local.Port() != 0 {
 		if _, err := l.ports.Bind(boundPort(&c.tuple), 0); err != nil {
