@@ -52,6 +52,10 @@ type GatewayConfig struct {
 	// networks are "tcp" and "udp", and "ip4:icmp" and "ip6:ipv6-icmp" for pings: what is written to such a
 	// connection, and read, are ICMP messages. The address is never a name.
 	DialContext func(ctx context.Context, network, address string) (net.Conn, error)
+	// Listen and ListenPacket open what Forwards begin at, as net.ListenConfig does, which stands for them if they are nil.
+	// What ListenPacket returns must have the methods ReadFromUDPAddrPort and WriteToUDPAddrPort of a net.UDPConn.
+	Listen       func(ctx context.Context, network, address string) (net.Listener, error)
+	ListenPacket func(ctx context.Context, network, address string) (net.PacketConn, error)
 	// ResolvConf is a file that tells of the name servers for all other names. It is read anew for every question. If
 	// empty, it is /etc/resolv.conf.
 	ResolvConf string
@@ -98,6 +102,12 @@ func (c *GatewayConfig) fill() {
 	}
 	if c.DialContext == nil {
 		c.DialContext = dialWorld
+	}
+	if c.Listen == nil {
+		c.Listen = new(net.ListenConfig).Listen
+	}
+	if c.ListenPacket == nil {
+		c.ListenPacket = new(net.ListenConfig).ListenPacket
 	}
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -18,6 +18,11 @@ type Forward struct {
 	Proto string // "tcp" or "udp"
 	Local string // the computer's address, host:port; with port 0, a free one is found, and then stands here
 	To    string // the machine's address, or its name with or without the domain, and port
+
+	// KeepClient lets the machine see the address of who comes, in place of the gateway's. What it answers has to come by the
+	// gateway. Of a client on the computer's loopback, which has no address that leads anywhere, it sees the gateway's; one
+	// whose address cannot be kept otherwise is refused: it is of another family than the machine's, or of the LAN.
+	KeepClient bool
 }
 
 // A forward is a Forward that works.
@@ -56,7 +61,7 @@ func (g *Gateway) Forward(c Forward) (net.Addr, error) {
 func (g *Gateway) listen(ctx context.Context, f *forward) (net.Addr, error) {
 	switch f.Proto {
 	case "tcp":
-		l, err := net.Listen("tcp", f.Local)
+		l, err := g.cfg.Listen(ctx, "tcp", f.Local)
 		if err != nil {
 			return nil, err
 		}
@@ -64,12 +69,12 @@ func (g *Gateway) listen(ctx context.Context, f *forward) (net.Addr, error) {
 		f.busy.Go(func() { g.forwardTCP(ctx, f, l) })
 		return l.Addr(), nil
 	case "udp":
-		c, err := net.ListenPacket("udp", f.Local)
+		c, err := g.cfg.ListenPacket(ctx, "udp", f.Local)
 		if err != nil {
 			return nil, err
 		}
 		f.isAt(c, c.LocalAddr())
-		f.busy.Go(func() { g.forwardUDP(ctx, f, c.(*net.UDPConn)) })
+		f.busy.Go(func() { g.forwardUDP(ctx, f, c.(datagramConn)) })
 		return c.LocalAddr(), nil
 	}
 	return nil, net.UnknownNetworkError(f.Proto)
@@ -114,21 +119,48 @@ func (g *Gateway) Forwards() (all []Forward) {
 	return all
 }
 
-// machine returns where a Forward leads to now.
-func (g *Gateway) machine(to string) (string, error) {
-	name, port, err := net.SplitHostPort(to)
+// machine returns where a Forward leads to now, for a client with an address, which may be the zero Addr: a machine may have
+// one of the same family.
+func (g *Gateway) machine(to string, client netip.Addr) (netip.AddrPort, error) {
+	name, text, err := net.SplitHostPort(to)
 	if err != nil {
-		return "", err
+		return netip.AddrPort{}, err
 	}
-	if _, err := netip.ParseAddr(name); err == nil {
-		return to, nil
+	port, err := net.LookupPort("ip", text)
+	if err != nil {
+		return netip.AddrPort{}, err
 	}
-	label := strings.TrimSuffix(strings.ToLower(strings.TrimSuffix(name, ".")), "."+strings.ToLower(g.cfg.Domain))
+	if a, err := netip.ParseAddr(name); err == nil {
+		return netip.AddrPortFrom(a, uint16(port)), nil
+	}
+	label := strings.TrimSuffix(strings.ToLower(strings.TrimSuffix(name, ".")), "."+g.cfg.Domain)
 	addrs := g.addressesOf(label)
 	if addrs == nil {
-		return "", &net.DNSError{Err: "no such machine", Name: name, IsNotFound: true}
+		return netip.AddrPort{}, &net.DNSError{Err: "no such machine", Name: name, IsNotFound: true}
 	}
-	return net.JoinHostPort(addrs[0].String(), port), nil
+	at := max(0, slices.IndexFunc(addrs, func(a netip.Addr) bool { return a.Is6() == client.Is6() }))
+	return netip.AddrPortFrom(addrs[at], uint16(port)), nil
+}
+
+// findMachine returns where a client is led to, if that is allowed, and whom the machine is to see; that is the zero AddrPort if
+// it is the gateway.
+func (g *Gateway) findMachine(f *forward, a *Ask) (as netip.AddrPort, err error) {
+	keeps := f.KeepClient && !a.Src.Addr().IsLoopback()
+	client := netip.Addr{}
+	if keeps {
+		client = a.Src.Addr()
+	}
+	a.Dst, err = g.machine(f.To, client)
+	if err == nil && keeps {
+		if as = a.Src; as.Addr().Is4() != a.Dst.Addr().Is4() || as.Addr().IsLinkLocalUnicast() || g.isOnLAN(as.Addr()) {
+			err = ErrNotKept
+		}
+	}
+	if err != nil {
+		g.refused(*a, err)
+		return as, err
+	}
+	return as, g.allow(*a)
 }
 
 // Connect leads a connection of a program of the computer to a machine, by its address or its name with or without the domain, and a
@@ -151,24 +183,25 @@ func (g *Gateway) Connect(ctx context.Context, to string, accept func() (net.Con
 	return nil
 }
 
-// dialMachine opens what leads to a machine, if that is allowed.
+// dialMachine opens a connection to a machine, if that is allowed.
 func (g *Gateway) dialMachine(ctx context.Context, f *forward, a *Ask) (net.Conn, error) {
-	to, err := g.machine(f.To)
+	as, err := g.findMachine(f, a)
 	if err != nil {
-		g.refused(*a, err)
-		return nil, err
-	}
-	a.Dst, _ = netip.ParseAddrPort(to)
-	if err := g.allow(*a); err != nil {
 		return nil, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, dialTime)
 	defer cancel()
-	c, err := g.host.DialContext(ctx, f.Proto, to)
+	var c net.Conn
+	if as.IsValid() {
+		c, err = g.host.DialTCPAs(ctx, as, a.Dst)
+	} else {
+		c, err = g.host.DialContext(ctx, "tcp", a.Dst.String())
+	}
 	if err != nil {
 		g.tell(Event{Ask: *a, Verdict: Ended, Err: err})
+		return nil, err
 	}
-	return c, err
+	return c, nil
 }
 
 func (g *Gateway) forwardTCP(ctx context.Context, f *forward, l net.Listener) {
@@ -185,7 +218,7 @@ func (g *Gateway) forwardTCP(ctx context.Context, f *forward, l net.Listener) {
 			continue
 		}
 		f.busy.Go(func() {
-			a := Ask{Kind: KindForward, Src: in.RemoteAddr().(*net.TCPAddr).AddrPort()}
+			a := Ask{Kind: KindForward, Src: unmapped(in.RemoteAddr().(*net.TCPAddr).AddrPort())}
 			out, err := g.dialMachine(ctx, f, &a)
 			if err != nil {
 				reset(in)
@@ -195,6 +228,8 @@ func (g *Gateway) forwardTCP(ctx context.Context, f *forward, l net.Listener) {
 		})
 	}
 }
+
+func unmapped(a netip.AddrPort) netip.AddrPort { return netip.AddrPortFrom(a.Addr().Unmap(), a.Port()) }
 
 // pause waits until an error that will pass, such as too many open files, may have passed.
 func pause(ctx context.Context) bool {

@@ -3,9 +3,9 @@ package lan
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
-	"os"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,25 +13,37 @@ import (
 	"landline/link"
 )
 
-// A udpForward is the clients of a Forward of datagrams. Each has a socket of its own on the LAN.
+// A datagramConn is what package net and package landline have for datagrams.
+type datagramConn interface {
+	ReadFromUDPAddrPort(b []byte) (int, netip.AddrPort, error)
+	WriteToUDPAddrPort(b []byte, to netip.AddrPort) (int, error)
+}
+
+// A udpForward is the clients of a Forward of datagrams.
 type udpForward struct {
 	g *Gateway
 	f *forward
-	c *net.UDPConn
+	c datagramConn
 
 	mu      sync.Mutex
 	clients map[netip.AddrPort]*udpClient
 }
 
-// A udpClient is one who sends to a Forward.
+// A udpClient is one who sends to a Forward. On the LAN it has no socket: what a machine answers comes to that of all
+// flows.
 type udpClient struct {
-	to             net.Conn
+	forward        *udpForward
+	at             netip.AddrPort // the client itself
 	ask            Ask
+	as             netip.AddrPort // whom the machine sees
 	used           atomic.Bool
 	sent, received atomic.Uint64
 }
 
-func (g *Gateway) forwardUDP(ctx context.Context, f *forward, c *net.UDPConn) {
+// A pair is a machine and whom it answers.
+type pair struct{ machine, as netip.AddrPort }
+
+func (g *Gateway) forwardUDP(ctx context.Context, f *forward, c datagramConn) {
 	u := &udpForward{g: g, f: f, c: c, clients: map[netip.AddrPort]*udpClient{}}
 	b := make([]byte, link.MaxMTU)
 	for ctx.Err() == nil {
@@ -44,15 +56,14 @@ func (g *Gateway) forwardUDP(ctx context.Context, f *forward, c *net.UDPConn) {
 		}
 		if client := u.client(ctx, from); client != nil {
 			client.used.Store(true)
-			if _, err := client.to.Write(b[:n]); err == nil {
+			if g.nat.udp.WriteFromTo(b[:n], client.as, client.ask.Dst) == nil {
 				client.sent.Add(uint64(n))
 			}
 		}
 	}
 }
 
-// client returns the client at an address, or nil if it is refused. It waits for nobody: to open a socket for datagrams
-// sends nothing.
+// client returns the client at an address, or nil if it is refused.
 func (u *udpForward) client(ctx context.Context, from netip.AddrPort) *udpClient {
 	u.mu.Lock()
 	client, n := u.clients[from], len(u.clients)
@@ -60,43 +71,87 @@ func (u *udpForward) client(ctx context.Context, from netip.AddrPort) *udpClient
 	if client != nil {
 		return client
 	}
-	a := Ask{Kind: KindForward, Src: netip.AddrPortFrom(from.Addr().Unmap(), from.Port())}
+	client = &udpClient{forward: u, at: from, ask: Ask{Kind: KindForward, Src: unmapped(from)}}
 	if n >= u.g.cfg.MaxFlows {
-		u.g.refused(a, ErrManyFlows)
+		u.g.refused(client.ask, ErrManyFlows)
 		return nil
 	}
-	to, err := u.g.dialMachine(ctx, u.f, &a)
+	as, err := u.g.findMachine(u.f, &client.ask)
 	if err != nil {
 		return nil
 	}
-	client = &udpClient{to: to, ask: a}
+	if client.as = as; !u.g.nat.addClient(client, u.g.cfg.addressOf(client.ask.Dst.Addr().Is4()).Addr()) {
+		u.g.tell(Event{Ask: client.ask, Verdict: Ended, Err: ErrNotKept})
+		return nil
+	}
 	u.mu.Lock()
 	u.clients[from] = client
 	u.mu.Unlock()
-	u.f.busy.Go(func() { u.answer(ctx, from, client) })
+	u.f.busy.Go(func() { client.run(ctx) })
 	return client
 }
 
-// answer brings a client what the machine answers, until nothing comes or goes any more.
-func (u *udpForward) answer(ctx context.Context, from netip.AddrPort, client *udpClient) {
-	defer context.AfterFunc(ctx, func() { client.to.Close() })()
-	buffer := u.g.nat.buffers.Get().(*[bufferSize]byte)
-	defer u.g.nat.buffers.Put(buffer)
-	for {
-		client.to.SetReadDeadline(time.Now().Add(idleTime))
-		n, err := client.to.Read(buffer[:])
-		if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrDeadlineExceeded) && !client.used.Swap(false) {
-			break
-		}
-		if err == nil {
-			client.used.Store(true)
-			u.c.WriteToUDPAddrPort(buffer[:n], from)
-			client.received.Add(uint64(n))
+// run is the life of a client: until it has been idle.
+func (c *udpClient) run(ctx context.Context) {
+	idle := time.NewTicker(idleTime)
+	defer idle.Stop()
+	for alive := true; alive; {
+		select {
+		case <-idle.C:
+			alive = c.used.Swap(false)
+		case <-ctx.Done():
+			alive = false
 		}
 	}
+	u := c.forward
+	u.g.nat.removeClient(c)
 	u.mu.Lock()
-	delete(u.clients, from)
+	delete(u.clients, c.at)
 	u.mu.Unlock()
-	client.to.Close()
-	u.g.tell(Event{Ask: client.ask, Verdict: Ended, Sent: client.sent.Load(), Received: client.received.Load()})
+	u.g.tell(Event{Ask: c.ask, Verdict: Ended, Sent: c.sent.Load(), Received: c.received.Load()})
+}
+
+// answer brings a client what the machine answers.
+func (c *udpClient) answer(b []byte) {
+	c.used.Store(true)
+	if _, err := c.forward.c.WriteToUDPAddrPort(b, c.at); err == nil {
+		c.received.Add(uint64(len(b)))
+	}
+}
+
+// addClient lets what a machine answers find a client. If the client has no address of its own there, it gets a port of the
+// gateway's address. It reports false if two clients would be one.
+func (n *nat) addClient(c *udpClient, own netip.Addr) bool {
+	n.clientsMu.Lock()
+	defer n.clientsMu.Unlock()
+	if !c.as.IsValid() {
+		for c.as = freePort(own); n.clients[c.pair()] != nil; c.as = freePort(own) {
+		}
+	}
+	if n.clients[c.pair()] != nil {
+		return false
+	}
+	n.clients[c.pair()] = c
+	return true
+}
+
+func (n *nat) removeClient(c *udpClient) {
+	n.clientsMu.Lock()
+	defer n.clientsMu.Unlock()
+	delete(n.clients, c.pair())
+}
+
+// clientFor returns the client that a machine answers, or nil.
+func (n *nat) clientFor(machine, as netip.AddrPort) *udpClient {
+	n.clientsMu.RLock()
+	defer n.clientsMu.RUnlock()
+	return n.clients[pair{machine, as}]
+}
+
+func (c *udpClient) pair() pair { return pair{c.ask.Dst, c.as} }
+
+// freePort returns one of an address's ports that nobody listens at.
+func freePort(a netip.Addr) netip.AddrPort {
+	const first, ports = 49152, 1 << 14 // RFC 6335, Section 6
+	return netip.AddrPortFrom(a, first+uint16(rand.N(ports)))
 }

@@ -23,6 +23,9 @@ type nat struct {
 
 	mu    sync.Mutex
 	flows map[flowKey]*flow // nil if there may be no more
+
+	clientsMu sync.RWMutex
+	clients   map[pair]*udpClient // of forwards
 }
 
 func (n *nat) close() {
@@ -42,7 +45,7 @@ func (n *nat) close() {
 
 // startNAT begins to take what machines send to the world.
 func (g *Gateway) startNAT(ctx context.Context) (err error) {
-	g.nat.flows = map[flowKey]*flow{}
+	g.nat.flows, g.nat.clients = map[flowKey]*flow{}, map[pair]*udpClient{}
 	g.nat.buffers.New = func() any { return new([bufferSize]byte) }
 	if g.nat.tcp, err = g.host.ListenAny(); err != nil {
 		return err

@@ -18,6 +18,10 @@ func (g *Gateway) serveUDP(ctx context.Context) {
 		if err != nil {
 			return
 		}
+		if c := g.nat.clientFor(from, to); c != nil {
+			c.answer(b[:n])
+			continue
+		}
 		k := flowKey{KindUDP, from, to}
 		f := g.flowFor(ctx, k, "udp", func(f *flow) {
 			if to.Port() == dns.Port {

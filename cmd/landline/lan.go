@@ -85,7 +85,7 @@ that has an address.`,
 	fl.StringArrayVar(&f.taps, "tap", nil, "`NAME` of a TAP device; it is made if it is not there and that is allowed (may repeat)")
 	fl.StringArrayVar(&f.sockets, "socket", nil, "`PATH` of a Unix socket that machines connect to, on which frames go as QEMU has them (may repeat)")
 	fl.StringArrayVar(&f.dgrams, "dgram", nil, "`PATH` of a Unix socket to which machines send each frame as a datagram (may repeat)")
-	fl.StringArrayVar(&f.forwards, "forward", nil, "`PROTO:LOCAL=HOST:PORT` leads from this system's address LOCAL to a machine by name or address:\ntcp:127.0.0.1:8022=shed:22 (may repeat)")
+	fl.StringArrayVar(&f.forwards, "forward", nil, "`PROTO:LOCAL=HOST:PORT` leads from this system's address LOCAL to a machine by name or address:\ntcp:127.0.0.1:8022=shed:22; with \",keep\" behind it, the machine sees the address of who comes (may repeat)")
 	fl.IntVar(&f.mtu, "mtu", 1500, "`N` bytes of the largest IP packet")
 	fl.DurationVar(&f.lease, "lease", time.Hour, "`TIME` for which an address is given")
 	fl.BoolVar(&f.loopback, "loopback", false, "offer this system's loopback at the gateway's address")
@@ -125,16 +125,20 @@ func (f *lanFlags) config() (lan.GatewayConfig, error) {
 	return c, err
 }
 
-// parseForward reads PROTO:LOCAL=HOST:PORT.
+// keepSuffix says that the machine sees the address of who comes.
+const keepSuffix = ",keep"
+
+// parseForward reads PROTO:LOCAL=HOST:PORT, with or without keepSuffix.
 func parseForward(s string) (lan.Forward, error) {
-	from, to, ok := strings.Cut(s, "=")
+	ends, keep := strings.CutSuffix(s, keepSuffix)
+	from, to, ok := strings.Cut(ends, "=")
 	proto, local, ok2 := strings.Cut(from, ":")
 	_, _, err := net.SplitHostPort(to)
 	_, _, err2 := net.SplitHostPort(local)
 	if !ok || !ok2 || err != nil || err2 != nil || proto != "tcp" && proto != "udp" {
 		return lan.Forward{}, &hinted{fmt.Errorf("%s: not PROTO:LOCAL=HOST:PORT", s), "such as tcp:127.0.0.1:8022=shed:22"}
 	}
-	return lan.Forward{Proto: proto, Local: local, To: to}, nil
+	return lan.Forward{Proto: proto, Local: local, To: to, KeepClient: keep}, nil
 }
 
 // lanUp is the LAN until a signal comes.

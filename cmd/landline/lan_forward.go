@@ -34,9 +34,13 @@ func (a *app) lanForwardAddCommand() *cobra.Command {
 		Use:   "add [flags] PROTO:LOCAL=HOST:PORT...",
 		Short: "Begin to forward",
 		Long: `Add begins to forward: PROTO is tcp or udp, LOCAL an address of this system with a port, 0 for one that is
-free, and HOST:PORT the machine's. A line says where each answers.`,
+free, and HOST:PORT the machine's. A line says where each answers.
+
+With ",keep" behind it, the machine sees the address of who comes, in place of the gateway's: for its logs and
+its rules. Who comes from this system's loopback has none that could be kept.`,
 		Example: `  landline lan forward add tcp:127.0.0.1:8022=shed:22
-  landline lan forward add --name two udp:127.0.0.1:0=10.78.0.5:53`,
+  landline lan forward add --name two udp:127.0.0.1:0=10.78.0.5:53
+  landline lan forward add tcp:0.0.0.0:8080=web:80,keep`,
 		Args: needs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			return withLAN(name, func(ctx context.Context, l *lanClient) error { return a.lanForwardAdd(ctx, l, args) })
@@ -68,7 +72,7 @@ func (a *app) lanForwardLsCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:     "ls [flags]",
 		Short:   "List what is forwarded",
-		Long:    `Ls lists forwards, a line each, as PROTO:LOCAL=HOST:PORT.`,
+		Long:    `Ls lists forwards, a line each, as PROTO:LOCAL=HOST:PORT, with ",keep" behind it where the client's address is kept.`,
 		Example: `  landline lan forward ls`,
 		Args:    none,
 		RunE: func(*cobra.Command, []string) error {
@@ -84,9 +88,17 @@ type lanForward struct {
 	Proto string `json:"proto"`
 	Local string `json:"local"`
 	To    string `json:"to"`
+
+	KeepClient bool `json:"keep,omitempty"`
 }
 
-func (f lanForward) String() string { return f.Proto + ":" + f.Local + "=" + f.To }
+func (f lanForward) String() string {
+	s := f.Proto + ":" + f.Local + "=" + f.To
+	if f.KeepClient {
+		s += keepSuffix
+	}
+	return s
+}
 
 func (c *control) forwards(w http.ResponseWriter, _ *http.Request) error {
 	all := []lanForward{}
