@@ -37,10 +37,13 @@ func TestNothingGoesOnAfterAVerb(t *testing.T) {
 	if err := os.WriteFile(file, []byte("text"), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	defer func(n int64) { trySize = n }(trySize)
+	trySize = 1_000_000
 	for _, c := range []struct {
 		code int
 		args []string
 	}{
+		{0, []string{"try", "--quiet", "--capture", filepath.Join(home, "try.pcapng")}},
 		{3, []string{"run", "--shell", "--encoding", "gbk", "unix:" + socket, "exit 3"}},
 		{124, []string{"run", "--quiet", "--timeout", "20ms", "unix:" + socket, "sleep", "60"}},
 		{0, []string{"put", file, "unix:" + socket + ":copy"}},

@@ -28,6 +28,9 @@ import (
 // trySize is how many bytes are fetched; in tests less.
 var trySize int64 = 100_000_000
 
+// tryPatience is how long the end of something is waited for that takes no time unless something is wrong.
+const tryPatience = 5 * time.Second
+
 func (a *app) tryCommand() *cobra.Command {
 	var capture string
 	cmd := &cobra.Command{
@@ -200,7 +203,7 @@ func (d *daemon) serveOne(ctx context.Context, ln net.Listener) error {
 type lastToLeave struct{ *landline.TCPConn }
 
 func (c *lastToLeave) Close() error {
-	c.SetReadDeadline(time.Now().Add(time.Second))
+	c.SetReadDeadline(time.Now().Add(tryPatience))
 	io.Copy(io.Discard, c.TCPConn)
 	return c.TCPConn.Close()
 }

@@ -141,7 +141,7 @@ func (l *tryLAN) join(ctx context.Context) error {
 
 // close ends the machines and their LAN, once what they have to say has arrived.
 func (l *tryLAN) close() error {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), tryPatience)
 	defer cancel()
 	l.ladder.Note("the machines give their addresses back")
 	for _, m := range []*tryMachine{l.shed, l.desk} {
