@@ -48,7 +48,7 @@ var house = []floor{
 	{"internal/pkt", "udp tcp ip link wire", sys}, // it runs a stack, and so stands on it
 	{"internal/pkt/pktrun", "internal/pkt", sys},
 	{"lan", "landline dhcp dns ip link wire" + parts, sys}, // ip for what routers advertise
-	{"lantest", "lan landline dns link wire", sys},
+	{"lantest", "lan landline dns link wire internal/ladder", sys},
 
 	// The line: over any net.Conn, so it does not know the stack.
 	{"frame", "", ""},

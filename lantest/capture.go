@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"landline/internal/ladder"
 	"landline/link"
 )
 
@@ -72,6 +73,28 @@ func (p *frames) write(f *os.File) error {
 	return c.Close()
 }
 
+// maxShown is how many of the last steps the log of a failed test has.
+const maxShown = 40
+
+// show draws the last of what is remembered.
+func (p *frames) show() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var machines []ladder.Machine
+	for _, i := range p.faces {
+		machines = append(machines, ladder.Machine{Name: i.Name, MAC: i.MAC})
+	}
+	l := ladder.New(machines...)
+	for _, all := range [][]frame{p.old, p.now} {
+		for i := range all {
+			l.Frame(all[i].at, &all[i].Frame)
+		}
+	}
+	var b strings.Builder
+	l.Draw(&b, maxShown)
+	return b.String()
+}
+
 // keep writes what passed to a file, and tells of it.
 func (l *LAN) keep() {
 	name := strings.Map(func(r rune) rune {
@@ -88,5 +111,5 @@ func (l *LAN) keep() {
 		l.t.Logf("lantest: what passed on the LAN could not be kept: %v", err)
 		return
 	}
-	l.t.Logf("lantest: what passed on the LAN is in %s", f.Name())
+	l.t.Logf("lantest: what passed on the LAN is in %s; the end of it:\n%s", f.Name(), l.passed.show())
 }

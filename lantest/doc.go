@@ -69,7 +69,7 @@
 // # When a test fails
 //
 // The last few megabytes that passed are written to a file in the system's folder for temporary files, which the test's log
-// names. Wireshark opens it. Each frame is there once, as it came to the switch, with a comment if a partition was in its
+// names, and of which it shows the end. Wireshark opens it. Each frame is there once, as it came to the switch, with a comment if a partition was in its
 // way. One that the network lost is there too, for it was lost behind the switch.
 //
 // # What there is not

@@ -285,13 +285,16 @@ func TestCaptureIsKeptOfFailures(t *testing.T) {
 				t.Error("an answer over a cut")
 			}
 			d.cleanups[0]()
-			_, file, _ := strings.Cut(d.log.String(), "is in ")
+			_, told, _ := strings.Cut(d.log.String(), "is in ")
+			file, shown, _ := strings.Cut(told, ";")
 			b, err := os.ReadFile(file)
 			switch {
 			case !fails && d.log.Len() > 0:
 				t.Errorf("no failure, and it logs %q", d.log.String())
 			case fails && (err != nil || !bytes.Contains(b, []byte("does not arrive: partition")) || bytes.Count(b, []byte("\x08\x00")) < 3):
 				t.Errorf("%q, %v, %d bytes", d.log.String(), err, len(b))
+			case fails && strings.Count(shown, "icmp echo request") != 2:
+				t.Errorf("the log shows\n%s", shown)
 			}
 		})
 	}

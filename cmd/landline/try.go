@@ -138,7 +138,7 @@ func (t *trial) show() error {
 	case !t.a.quiet:
 		t.step("wire", "what passed, each frame as its machine sent it:")
 		fmt.Fprintln(&t.a.out)
-		if err := t.lan.ladder.Draw(&t.a.out); err != nil {
+		if err := t.lan.ladder.Draw(&t.a.out, 0); err != nil {
 			return err
 		}
 		fmt.Fprintln(&t.a.out)

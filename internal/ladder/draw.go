@@ -14,9 +14,13 @@ import (
 // minGap is the least distance of two rails.
 const minGap = 6
 
-// Draw writes the ladder, in at most 100 columns if the names of the machines are short.
-func (l *Ladder) Draw(w io.Writer) error {
+// Draw writes the ladder, or its last so many steps unless that is 0, in at most 100 columns if there are three machines with
+// short names.
+func (l *Ladder) Draw(w io.Writer, last int) error {
 	steps := l.Steps()
+	if last > 0 {
+		steps = steps[max(0, len(steps)-last):]
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := l.layoutLocked()

@@ -4,14 +4,14 @@
 //	l := ladder.New(ladder.Machine{Name: "desk", MAC: desk}, ladder.Machine{Name: "shed", MAC: shed})
 //	l.Note("a connection is opened")
 //	l.Frame(time.Now(), frame)
-//	err := l.Draw(os.Stdout)
+//	err := l.Draw(os.Stdout, 0)
 //
 // The machines are the ladder's rails, in the order in which they were named:
 //
-//	 ms  desk  shed   link       network and transport            what it says
-//	       │     │   a connection is opened
-//	0.0    ├────▶│    :0d > :0e  10.0.0.1:700 > 10.0.0.2:80       SYN seq 0 mss 1460
-//	0.1    ├════▶│    :0d > :0e  10.0.0.1:700 > 10.0.0.2:80       9 segments, 12,000 B
+//	 ms desk  shed  link       network and transport           what it says
+//	      │     │   a connection is opened
+//	0.0   ├────▶│   :02 > :03  10.0.0.2:700 > 10.0.0.3:80      SYN seq 0 mss 1460
+//	0.1   ├════▶│   :02 > :03  10.0.0.2:700 > 10.0.0.3:80      9 segments, 12,000 B
 //
 // Each frame is to be told once, by whoever sends or carries it. TCP's numbers count from the beginning of
 // the connection, and what is between its opening and its end is one line for each direction, until the next Note. What

@@ -48,10 +48,15 @@ func TestLadderOfALAN(t *testing.T) {
 			t.Error(err)
 		}
 		var got bytes.Buffer
-		if err := l.Draw(&got); err != nil {
+		if err := l.Draw(&got, 0); err != nil {
 			t.Fatal(err)
 		}
 		compare(t, "testdata/lan.txt", got.String())
+
+		var tail bytes.Buffer
+		if err := l.Draw(&tail, 2); err != nil || strings.Count(tail.String(), "\n") != 8 || !strings.HasSuffix(got.String(), tail.String()[strings.LastIndex(tail.String(), "what it says")+13:]) {
+			t.Errorf("the last two steps are, %v:\n%s", err, &tail)
+		}
 	})
 }
 
@@ -167,7 +172,7 @@ func TestLadderIsUsedByMany(t *testing.T) {
 			for range 25 {
 				l.Frame(time.Now(), &link.Frame{Head: segment(10)})
 				l.Note("more")
-				l.Draw(io.Discard)
+				l.Draw(io.Discard, 0)
 			}
 		})
 	}
@@ -220,7 +225,7 @@ func FuzzLadder(f *testing.F) {
 			l.Frame(time.Now(), &link.Frame{Head: b})
 		}
 		var out bytes.Buffer
-		if err := l.Draw(&out); err != nil {
+		if err := l.Draw(&out, 0); err != nil {
 			t.Fatal(err)
 		}
 		for _, c := range out.String() {
