@@ -59,8 +59,8 @@ type GatewayConfig struct {
 	// ResolvConf is a file that tells of the name servers for all other names. It is read anew for every question. If
 	// empty, it is /etc/resolv.conf.
 	ResolvConf string
-	// MaxFlows bounds how many connections there are, and also how many flows of datagrams and pings together. If
-	// zero, 4,096.
+	// MaxFlows bounds how many connections there are, and also how many flows of datagrams and pings together. A machine gets
+	// another one as long as it has fewer than are left, so that none takes them all. If zero, 8,192.
 	MaxFlows int
 
 	// Allow, if it is not nil, is asked before a lease is given, a name is looked up, a flow begins. An error refuses
@@ -80,7 +80,7 @@ const (
 	defaultName     = "gateway"
 	defaultDomain   = "lan"
 	defaultResolv   = "/etc/resolv.conf"
-	defaultMaxFlows = 4096
+	defaultMaxFlows = 8192
 )
 
 // fill replaces what is zero.
@@ -148,8 +148,12 @@ type Gateway struct {
 // NewGateway makes a gateway at a port of a switch, or what stands before one, and takes it over: it is closed in the end, and
 // also if there is an error. The error says what is wrong with the configuration, or with what was found in its State.
 func NewGateway(dev link.Device, cfg GatewayConfig) (*Gateway, error) {
+	ownSockets := cfg.DialContext == nil
 	cfg.fill()
 	g := &Gateway{cfg: cfg, log: cfg.Logger, dev: dev}
+	if ownSockets && sharesPorts {
+		g.nat.maps = newMappings()
+	}
 	var err error
 	if g.domain, err = dns.ParseName(cfg.Domain); err != nil {
 		dev.Close()

@@ -26,6 +26,7 @@ func (g *Gateway) echoTaker(ctx context.Context) func(ip.ForeignEcho) {
 		}
 		asked := ip.ForeignEcho{Src: e.Src, Dst: e.Dst, ID: e.ID}
 		f := g.flowFor(ctx, k, network, func(f *flow) {
+			f.idle = idleEcho
 			f.ask.Src = netip.AddrPortFrom(e.Src, 0)
 			f.heard = func(out net.Conn, b []byte) error { return g.answerEcho(asked, out, b) }
 			f.failed = func(seq int, _ error) {

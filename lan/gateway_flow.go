@@ -13,9 +13,13 @@ import (
 )
 
 const (
-	// idleTime is how long a flow without datagrams is kept, and idleDNS one to a name server.
-	idleTime = time.Minute
-	idleDNS  = 20 * time.Second
+	// How long flows without datagrams are kept: "A NAT UDP mapping timer MUST NOT expire in less than two minutes", and "a default
+	// of five minutes or more [...] is RECOMMENDED", but for well-known ports (RFC 4787, Section 4.3). Those that nobody has
+	// answered are kept for the shorter time, so that who looks for machines that are not there fills no table.
+	idleTime       = 5 * time.Minute
+	idleUnanswered = 2 * time.Minute
+	idleDNS        = 20 * time.Second
+	idleEcho       = time.Minute // RFC 5508, Section 3.2, REQ-2
 	// maxWaiting is how many datagrams wait until the far side of their flow is open.
 	maxWaiting = 16
 )
@@ -33,7 +37,8 @@ type flow struct {
 	// heard takes what comes back, and failed hears of errors, with the mark of what the machine sent last.
 	heard  func(out net.Conn, b []byte) error
 	failed func(mark int, err error)
-	idle   time.Duration
+	idle   time.Duration // how long it is kept without use, and once it was answered if that is longer
+	idleOn time.Duration
 
 	sent, received atomic.Uint64 // bytes
 	mark           atomic.Int64
@@ -53,10 +58,10 @@ func (g *Gateway) flowFor(ctx context.Context, k flowKey, network string, begin 
 	if f := g.nat.flows[k]; f != nil {
 		return f
 	}
-	if len(g.nat.flows) >= g.cfg.MaxFlows || g.nat.flows == nil {
+	if g.nat.flows == nil || !g.nat.flowShares.take(k.src.Addr()) {
 		return nil
 	}
-	f := &flow{g: g, ask: Ask{Kind: k.kind, Src: k.src, Dst: k.dst}, idle: idleTime}
+	f := &flow{g: g, ask: Ask{Kind: k.kind, Src: k.src, Dst: k.dst}}
 	begin(f)
 	g.nat.flows[k] = f
 	g.busy.Go(func() {
@@ -64,6 +69,7 @@ func (g *Gateway) flowFor(ctx context.Context, k flowKey, network string, begin 
 		g.nat.mu.Lock()
 		delete(g.nat.flows, k)
 		g.nat.mu.Unlock()
+		g.nat.flowShares.release(k.src.Addr())
 	})
 	return f
 }
@@ -106,7 +112,7 @@ func (f *flow) run(ctx context.Context, network string) {
 		address = to.Addr().String()
 	}
 	dialing, cancel := context.WithTimeout(ctx, dialTime)
-	out, err := f.g.cfg.DialContext(dialing, network, address)
+	out, err := f.g.dialFlow(dialing, &f.ask, network, address)
 	cancel()
 	if err == nil {
 		stop := context.AfterFunc(ctx, func() { out.Close() })
@@ -143,6 +149,7 @@ func (f *flow) listen(out net.Conn) error {
 	hear := func(b []byte) {
 		if f.heard(out, b) == nil {
 			f.used.Store(true)
+			f.idle = max(f.idle, f.idleOn)
 			f.received.Add(uint64(len(b)))
 		}
 	}

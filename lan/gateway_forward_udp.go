@@ -93,7 +93,7 @@ func (u *udpForward) client(ctx context.Context, from netip.AddrPort) *udpClient
 
 // run is the life of a client: until it has been idle.
 func (c *udpClient) run(ctx context.Context) {
-	idle := time.NewTicker(idleTime)
+	idle := time.NewTicker(idleUnanswered)
 	defer idle.Stop()
 	for alive := true; alive; {
 		select {

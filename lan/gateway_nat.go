@@ -6,7 +6,6 @@ import (
 	"net"
 	"net/netip"
 	"sync"
-	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -18,8 +17,10 @@ type nat struct {
 	tcp     *landline.TCPAnyListener
 	udp     *landline.UDPAnyConn
 	echoes  *landline.Host // that brings pings, or nil
-	conns   atomic.Int64   // that there are, pending ones too
 	buffers sync.Pool      // of *[bufferSize]byte
+	maps    *mappings      // nil if GatewayConfig.DialContext opens sockets for datagrams
+
+	connShares, flowShares shares // of connections, pending ones too, and of all else
 
 	mu    sync.Mutex
 	flows map[flowKey]*flow // nil if there may be no more
@@ -46,6 +47,8 @@ func (n *nat) close() {
 // startNAT begins to take what machines send to the world.
 func (g *Gateway) startNAT(ctx context.Context) (err error) {
 	g.nat.flows, g.nat.clients = map[flowKey]*flow{}, map[pair]*udpClient{}
+	g.nat.connShares.init(g.cfg.MaxFlows)
+	g.nat.flowShares.init(g.cfg.MaxFlows)
 	g.nat.buffers.New = func() any { return new([bufferSize]byte) }
 	if g.nat.tcp, err = g.host.ListenAny(); err != nil {
 		return err
@@ -110,6 +113,14 @@ func errnoOf(err error) syscall.Errno {
 
 // dialTime is how long it may take until the far side of a connection answers.
 const dialTime = time.Minute
+
+// dialFlow opens what a flow goes by.
+func (g *Gateway) dialFlow(ctx context.Context, a *Ask, network, address string) (net.Conn, error) {
+	if a.Kind == KindUDP && g.nat.maps != nil {
+		return g.nat.maps.dial(ctx, a.Src, address)
+	}
+	return g.cfg.DialContext(ctx, network, address)
+}
 
 // dialWorld is GatewayConfig.DialContext if there is none.
 func dialWorld(ctx context.Context, network, address string) (net.Conn, error) {

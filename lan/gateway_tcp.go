@@ -17,14 +17,13 @@ func (g *Gateway) serveTCP(ctx context.Context) {
 			return
 		}
 		a := Ask{Kind: KindTCP, Src: p.Src(), Dst: p.Dst()}
-		if g.nat.conns.Add(1) > int64(g.cfg.MaxFlows) {
-			g.nat.conns.Add(-1)
+		if !g.nat.connShares.take(a.Src.Addr()) {
 			g.refused(a, ErrManyFlows)
 			p.Reject(errnoOf(ErrManyFlows))
 			continue
 		}
 		g.busy.Go(func() {
-			defer g.nat.conns.Add(-1)
+			defer g.nat.connShares.release(a.Src.Addr())
 			g.connect(ctx, p, a)
 		})
 	}

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -215,7 +216,7 @@ func TestGatewayCarriesDatagrams(t *testing.T) {
 		if e := s.told(lan.KindUDP); len(e) != 1 {
 			t.Errorf("while it is used: %+v", e)
 		}
-		time.Sleep(2 * time.Minute)
+		time.Sleep(11 * time.Minute)
 		if e := s.told(lan.KindUDP); len(e) != 2 || e[1].Verdict != lan.Ended || e[1].Sent != 8005 || e[1].Received != 8005 || e[1].Err != nil {
 			t.Errorf("when it has been idle: %+v", e)
 		}
@@ -257,21 +258,65 @@ func TestFlowsLastWhileTheyAreUsed(t *testing.T) {
 	})
 }
 
-func TestFlowsAreBounded(t *testing.T) {
+// A flow that nobody answers is kept for two minutes, or four if the last datagram came late in them.
+func TestFlowsThatNobodyAnswersEndSooner(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSite(t, lan.GatewayConfig{MaxFlows: 2})
+		s := newSite(t, lan.GatewayConfig{})
 		guest := s.guest("shed", 1)
-		for _, port := range []string{"80", "81", "82"} {
-			c, err := guest.DialContext(t.Context(), "udp", "198.51.100.1:"+port)
+		for _, port := range []string{"80", "53"} {
+			c, err := guest.DialContext(t.Context(), "udp", "192.0.2.99:"+port)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer c.Close()
 			c.Write([]byte("hello"))
-			synctest.Wait()
 		}
-		if e := s.told(lan.KindUDP); len(e) != 3 || !errors.Is(e[2].Err, lan.ErrManyFlows) {
-			t.Errorf("%+v", e)
+		for _, step := range []struct {
+			wait time.Duration
+			told int
+		}{{15 * time.Second, 2}, {30 * time.Second, 3}, {70 * time.Second, 3}, {130 * time.Second, 4}} {
+			time.Sleep(step.wait)
+			if e := s.told(lan.KindUDP); len(e) != step.told {
+				t.Errorf("after %v more: %+v", step.wait, e)
+			}
+		}
+	})
+}
+
+// No machine takes all flows: there is always one left for another.
+func TestFlowsAreShared(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, lan.GatewayConfig{MaxFlows: 6})
+		if _, err := s.world.Listen(t.Context(), "tcp", ":80"); err != nil {
+			t.Fatal(err)
+		}
+		var got []int
+		for k := range 3 {
+			guest, udp, tcp := s.guest("", uint64(k+1)), 0, 0
+			for port := range 6 {
+				before := len(s.told(lan.KindUDP))
+				c, err := guest.DialContext(t.Context(), "udp", net.JoinHostPort("198.51.100.1", string(rune('1'+port))))
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer c.Close()
+				c.Write([]byte("hello"))
+				if e := s.told(lan.KindUDP)[before:]; len(e) == 1 && e[0].Verdict == lan.Allowed {
+					udp++
+				} else if len(e) != 1 || !errors.Is(e[0].Err, lan.ErrManyFlows) {
+					t.Errorf("%+v", e)
+				}
+				if c, err := guest.DialContext(t.Context(), "tcp", worldAddr+":80"); err == nil {
+					defer c.Close()
+					tcp++
+				}
+			}
+			if got = append(got, udp); tcp != udp {
+				t.Errorf("%d connections, and %d flows", tcp, udp)
+			}
+		}
+		if !slices.Equal(got, []int{3, 2, 1}) {
+			t.Errorf("machines have %v", got)
 		}
 	})
 }

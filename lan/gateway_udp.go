@@ -24,8 +24,9 @@ func (g *Gateway) serveUDP(ctx context.Context) {
 		}
 		k := flowKey{KindUDP, from, to}
 		f := g.flowFor(ctx, k, "udp", func(f *flow) {
+			f.idle, f.idleOn = idleUnanswered, idleTime
 			if to.Port() == dns.Port {
-				f.idle = idleDNS
+				f.idle, f.idleOn = idleDNS, idleDNS
 			}
 			f.heard = func(_ net.Conn, b []byte) error { return g.nat.udp.WriteFromTo(b, to, from) }
 			f.failed = func(n int, err error) { g.nat.udp.Refuse(from, to, n, errnoOf(err)) }

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -142,6 +143,52 @@ func TestDatagramsToTheComputer(t *testing.T) {
 	c.Write([]byte("hello"))
 	if _, err := c.Read(b); !errors.Is(err, syscall.ECONNREFUSED) {
 		t.Errorf("nobody is there: %v", err)
+	}
+}
+
+// All that a machine sends from one port comes from one port of the computer, whoever it is for, and what comes from a machine of
+// another is not mixed up with it. Nobody gets in who was not asked.
+func TestDatagramsHaveOneMapping(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("no two sockets can have one port")
+	}
+	_, h := loopbackSite(t, lan.GatewayConfig{})
+	var far []*net.UDPConn
+	for range 3 {
+		c, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		c.SetDeadline(time.Now().Add(20 * time.Second))
+		far = append(far, c)
+	}
+	var seen []netip.AddrPort // for two sockets, at two of the world's
+	b := make([]byte, 100)
+	for range 2 {
+		near, err := h.ListenPacket(t.Context(), "udp", ":0")
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer near.Close()
+		near.SetDeadline(time.Now().Add(20 * time.Second))
+		for k, c := range far[:2] {
+			to := net.UDPAddrFromAddrPort(netip.MustParseAddrPort(at(c.LocalAddr())))
+			near.WriteTo([]byte{'0' + byte(k)}, to)
+			n, from, err := c.ReadFromUDPAddrPort(b)
+			if err != nil || n != 1 || b[0] != '0'+byte(k) {
+				t.Fatalf("%q, %v", b[:n], err)
+			}
+			seen = append(seen, from)
+			far[2].WriteToUDPAddrPort([]byte("unasked"), from)
+			c.WriteToUDPAddrPort([]byte("back"), from)
+			if n, back, err := near.ReadFrom(b); string(b[:n]) != "back" || back.String() != to.String() {
+				t.Errorf("%q from %v, %v", b[:n], back, err)
+			}
+		}
+	}
+	if seen[0] != seen[1] || seen[2] != seen[3] || seen[0] == seen[2] {
+		t.Errorf("seen as %v", seen)
 	}
 }
 
