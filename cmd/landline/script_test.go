@@ -101,7 +101,7 @@ func condition(name string) (bool, error) {
 	case "full":
 		_, err := os.Stat("/dev/full")
 		ok = err == nil
-	case "python3", "ssh-keygen", "ssh-agent":
+	case "bash", "curl", "ip", "iperf3", "pgrep", "ping", "python3", "ssh-keygen", "ssh-agent", "tshark":
 		_, err := exec.LookPath(name)
 		ok = err == nil
 	case "enter":
