@@ -18,7 +18,7 @@ import (
 )
 
 // bootPatience is how long a virtual machine may take to start: it has no more than half of a busy core, and no hardware to help it.
-const bootPatience = 1 * time.Minute
+const bootPatience = 2 * time.Minute
 
 // A guest is a virtual machine: QEMU with Debian's kernel and a busybox, at whose console we are.
 type guest struct {
@@ -115,12 +115,6 @@ func (g *guest) lease() {
 	g.Helper()
 	g.run("udhcpc -i eth0 -s /dhcp -x hostname:" + g.name + " -O search -O mtu -t 10 -p /udhcpc.pid >/udhcpc.log 2>&1 || { cat /udhcpc.log; false; }")
 	g.addr = strings.TrimSpace(g.run(`ip -4 -o addr show dev eth0 scope global | sed 's/.*inet \([0-9.]*\).*/\1/'`))
-}
-
-// addressBySLAAC returns the address that the machine has made itself from what the gateway advertises.
-func (g *guest) addressBySLAAC() string {
-	g.Helper()
-	return strings.TrimSpace(g.run(`until ip -6 -o addr show dev eth0 scope global | grep -v tentative | grep fd77; do sleep 0.2; done | sed 's/.*inet6 \([0-9a-f:]*\).*/\1/'`))
 }
 
 // guestFiles returns the kernel, and an initramfs of busybox, the kernel's modules and our scripts.

@@ -24,6 +24,11 @@ type machine interface {
 	try(command string) (out string, code int)
 }
 
+// slaac returns the address that a machine has made itself from what the gateway advertises.
+func slaac(m machine) string {
+	return strings.TrimSpace(m.run(`until ip -6 -o addr show dev eth0 scope global | grep -v tentative | grep fd77; do sleep 0.2; done | sed 's/.*inet6 \([0-9a-f:]*\).*/\1/'`))
+}
+
 // newTAP makes tap0, at a bridge for boxes.
 func (s *site) newTAP() {
 	s.Helper()
@@ -44,11 +49,12 @@ mkdir "$1" && cp -a /etc/. "$1" && mount --bind "$1" /etc
 for dir in /run /var/lib; do mount -t tmpfs none $dir; done
 mkdir -p /var/lib/dhcp /run/dhcpcd
 rm -f /etc/resolv.conf
+hostname "$2"
 ip link set lo up
 echo "the machine is up"
 exec sleep infinity`
-	cmd := exec.Command(need(s.T, "unshare")["unshare"], "--net", "--mount", "--pid", "--fork", "--kill-child", "--mount-proc",
-		"sh", "-c", script, "sh", s.path("etc-"+name))
+	cmd := exec.Command(need(s.T, "unshare")["unshare"], "--net", "--mount", "--uts", "--pid", "--fork", "--kill-child", "--mount-proc",
+		"sh", "-c", script, "sh", s.path("etc-"+name), name)
 	said := newTranscript()
 	cmd.Stdout, cmd.Stderr = said, said
 	start(s.T, cmd)
@@ -67,8 +73,8 @@ exec sleep infinity`
 // command is a shell's in the box.
 func (b *box) command(command string) *exec.Cmd {
 	b.Helper()
-	return exec.Command(need(b.T, "nsenter")["nsenter"], "--target", fmt.Sprint(b.pid), "--net", "--mount",
-		fmt.Sprintf("--pid=/proc/%d/ns/pid_for_children", b.pid), "sh", "-c", command)
+	return exec.Command(need(b.T, "nsenter")["nsenter"], "--target", fmt.Sprint(b.pid), "--net", "--mount", "--uts",
+		fmt.Sprintf("--pid=/proc/%d/ns/pid_for_children", b.pid), "timeout", fmt.Sprint(bootPatience.Seconds()), "sh", "-c", command)
 }
 
 // run does something in the box that must succeed, and returns what it printed.

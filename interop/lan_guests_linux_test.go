@@ -31,8 +31,8 @@ func TestVirtualMachinesLiveOnALAN(t *testing.T) {
 // usesTheLAN holds that the machine finds another by its name, and is told who has an address.
 func (g *guest) usesTheLAN(other *guest) {
 	g.Helper()
-	six := g.addressBySLAAC()
-	for _, to := range []string{"10.77.0.1", "fd77::1", "gateway", other.name, other.name + ".LAN", other.addressBySLAAC()} {
+	six := slaac(g)
+	for _, to := range []string{"10.77.0.1", "fd77::1", "gateway", other.name, other.name + ".LAN", slaac(other)} {
 		g.run("ping -c 1 -W 20 " + to)
 	}
 	for question, answer := range map[string]string{

@@ -1,6 +1,7 @@
 package interop
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -11,6 +12,7 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -26,7 +28,8 @@ type site struct {
 	world   *os.File
 	dir     string // of sockets, leases and captures
 	program string
-	lans    int // that there were
+	quiet   bool // the frames of the LAN are not captured
+	lans    int  // that there were
 }
 
 // Addresses of the computer, and of the only host in the world, which is called www.example.test. What is sent to blackHole gets no
@@ -101,6 +104,9 @@ func (s *site) serveWorld() {
 	cmd := exec.Command(need(s.T, "dnsmasq")["dnsmasq"], "--keep-in-foreground", "--conf-file=/dev/null", "--no-resolv", "--no-hosts", "--user=root",
 		"--log-facility=-", "--pid-file", "--local=/example.test/", "--host-record=www.example.test,"+www+","+wwwSix,
 		"--txt-record=www.example.test,on the outside", "--srv-host=_http._tcp.example.test,www.example.test,80")
+	for k := range 60 { // more than fits 512 bytes
+		cmd.Args = append(cmd.Args, fmt.Sprintf("--host-record=many.example.test,198.51.100.%d", 100+k))
+	}
 	said := newTranscript()
 	cmd.Stdout, cmd.Stderr = said, said
 	start(s.T, cmd)
@@ -160,7 +166,10 @@ func (s *site) up(args ...string) *running {
 	// In a mount namespace of its own it has the world's name server, and this machine keeps its own.
 	script := `mount --bind "$1" /etc/resolv.conf && shift && exec "$@"`
 	args = append([]string{"--mount", "sh", "-c", script, "sh", resolv, s.program, "lan", "up", "--state", filepath.Join(s.dir, "state"),
-		"--socket", s.path("lan.sock"), "--dgram", s.path("lan.dgram"), "--subnet6", "fd77::/64", "--capture", l.file}, args...)
+		"--socket", s.path("lan.sock"), "--dgram", s.path("lan.dgram"), "--subnet6", "fd77::/64"}, args...)
+	if !s.quiet {
+		args = append(args, "--capture", l.file)
+	}
 	l.cmd = exec.Command(need(s.T, "unshare")["unshare"], args...)
 	l.cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+s.dir)
 	l.cmd.Stdout, l.cmd.Stderr = l.said, l.said
@@ -190,6 +199,9 @@ func (l *running) down() {
 	if err := l.cmd.Wait(); err != nil {
 		l.Errorf("landline ends with %v", err)
 	}
+	if _, err := os.Stat(l.file); err != nil {
+		return // nothing was captured
+	}
 	if bad := tsharkOn(l.T, l.file, true, "-Y", badFrames); bad != "" {
 		l.Errorf("tshark finds fault with\n%s", bad)
 	}
@@ -200,6 +212,30 @@ func (l *running) kill() {
 	l.Helper()
 	l.cmd.Process.Kill()
 	l.cmd.Wait()
+}
+
+// expiry returns when the lease of a machine ends, or the zero Time if it has none.
+func (s *site) expiry(name string) time.Time {
+	s.Helper()
+	cmd := exec.Command(s.program, "lan", "ps", "--json")
+	cmd.Env = append(os.Environ(), "XDG_RUNTIME_DIR="+s.dir)
+	out, err := cmd.Output()
+	if err != nil {
+		s.Fatalf("lan ps: %v", err)
+	}
+	for line := range strings.Lines(string(out)) {
+		var m struct {
+			Name  string
+			Lease time.Time `json:"lease_expires"`
+		}
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			s.Fatalf("lan ps: %v: %s", err, line)
+		}
+		if m.Name == name {
+			return m.Lease
+		}
+	}
+	return time.Time{}
 }
 
 // forward returns this computer's address of the forward to a machine.

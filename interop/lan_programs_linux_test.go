@@ -1,0 +1,132 @@
+package interop
+
+import (
+	"strings"
+	"testing"
+	"time"
+)
+
+// The clients that there are take leases, keep them by renewing them, and give them back, with the scripts that they come with.
+func TestClientsOfTheLANTakeRenewAndRelease(t *testing.T) {
+	s := newSite(t)
+	s.newTAP()
+	need(t, "udhcpc", "dhclient", "dhcpcd")
+	l := s.up("--tap", "tap0", "--lease", "20s") // no less than dhcpcd takes
+	clients := []struct{ name, take, release string }{
+		{"udhcpc", "", "kill -USR2 $(cat /run/udhcpc.pid)"},
+		{"dhclient", "dhclient -4 -1 eth0", "dhclient -4 -r eth0"},
+		{"dhcpcd", "dhcpcd -4 -w -h dhcpcd eth0", "dhcpcd -4 -k eth0"},
+	}
+	boxes, ends := map[string]*box{}, map[string]time.Time{}
+	for k, c := range clients {
+		b := s.newBox(c.name, k+1)
+		boxes[c.name] = b
+		if c.take == "" {
+			b.lease()
+		} else {
+			b.run("PATH=$PATH:/usr/sbin:/sbin; " + c.take)
+			b.addr = b.address()
+		}
+		l.await(b.addr + " is " + c.name + " (" + b.mac + ")")
+		ends[c.name] = s.expiry(c.name)
+		holds(t, c.name+": routes", b.run("ip route"), "default via 10.77.0.1")
+		holds(t, c.name+": resolv.conf", b.run("cat /etc/resolv.conf"), "nameserver 10.77.0.1", "lan")
+		b.run("ping -c 1 -W 20 gateway")
+	}
+	for _, c := range clients {
+		end := time.Now().Add(patience)
+		for !s.expiry(c.name).After(ends[c.name]) {
+			if time.Now().After(end) {
+				t.Fatalf("%s does not renew its lease", c.name)
+			}
+			time.Sleep(100 * time.Millisecond)
+		}
+		if now := boxes[c.name].address(); now != boxes[c.name].addr {
+			t.Errorf("%s has %s and had %s", c.name, now, boxes[c.name].addr)
+		}
+	}
+	for _, c := range clients {
+		boxes[c.name].run("PATH=$PATH:/usr/sbin:/sbin; " + c.release)
+		l.await(boxes[c.name].addr + " is nobody's any more")
+	}
+	if said := l.said.String(); strings.Count(said, " is nobody's") != len(clients) {
+		t.Errorf("some were without their leases before: %s", said)
+	}
+	l.down()
+	released := tsharkOn(t, l.file, true, "-Y", "dhcp.option.dhcp == 7", "-T", "fields", "-e", "dhcp.ip.client")
+	for _, b := range boxes {
+		if !strings.Contains(released, b.addr) {
+			t.Errorf("%s has not given back %s, only %s", b.name, b.addr, released)
+		}
+	}
+}
+
+// Whoever asks for names, by UDP or TCP, of the LAN or the world, is told what is so, in a form that nobody complains about.
+func TestResolversAskTheLAN(t *testing.T) {
+	s := newSite(t)
+	s.newTAP()
+	need(t, "dig", "getent")
+	l := s.up("--tap", "tap0")
+	box, crate := s.newBox("box", 1), s.newBox("crate", 2)
+	box.lease()
+	crate.lease()
+	six := slaac(crate)
+	crate.run("ping -c 1 -W 20 fd77::1") // and so the gateway knows of its address
+	for _, c := range []struct {
+		args string
+		want []string
+	}{
+		{"crate.lan A", []string{"status: NOERROR", "flags: qr aa rd ra;", "crate.lan.\t\t10\tIN\tA\t" + crate.addr}},
+		{"CrATe.lAN A", []string{"CrATe.lAN.\t\t10\tIN\tA\t" + crate.addr}},
+		{"crate.lan A +tcp", []string{crate.addr, "(TCP)"}},
+		{"crate.lan AAAA +short", []string{six + "\n"}},
+		{"crate.lan MX", []string{"status: NOERROR", "ANSWER: 0, AUTHORITY: 1"}},
+		{"nobody.lan A", []string{"status: NXDOMAIN", "ANSWER: 0, AUTHORITY: 1"}},
+		{"-x " + crate.addr + " +short", []string{"crate.lan.\n"}},
+		{"-x " + six + " +short", []string{"crate.lan.\n"}},
+		{"-x 10.77.0.99", []string{"status: NXDOMAIN"}},
+		{"crate.lan A @fd77::1 +short", []string{crate.addr + "\n"}},
+
+		{"www.example.test A", []string{"status: NOERROR", "rd ra;", "IN\tA\t" + www}},
+		{"WwW.eXAMple.TEST A", []string{"WwW.eXAMple.TEST."}},
+		{"www.example.test AAAA +short", []string{wwwSix + "\n"}},
+		{"www.example.test A +tcp", []string{www, "(TCP)"}},
+		{"www.example.test TXT +short", []string{`"on the outside"`}},
+		{"www.example.test MX", []string{"status: NOERROR", "ANSWER: 0"}},
+		{"_http._tcp.example.test SRV +short", []string{"0 0 80 www.example.test.\n"}},
+		{"nobody.example.test A", []string{"status: NXDOMAIN"}},
+		{"-x " + www + " +short", []string{"www.example.test.\n"}},
+		{"many.example.test A +bufsize=4096 +notcp", []string{"ANSWER: 60,"}},
+		{"many.example.test A +bufsize=512 +ignore", []string{"rd ra;", " tc "}},
+		{"many.example.test A +bufsize=512", []string{"Truncated, retrying in TCP mode", "ANSWER: 60,"}},
+		{"many.example.test A +noedns +ignore", []string{" tc "}},
+		{"example.org A", []string{"status: REFUSED"}}, // as the world's name server says
+	} {
+		got := box.run("dig @10.77.0.1 +tries=2 +time=20 " + c.args)
+		holds(t, "dig "+c.args, got, c.want...)
+		for _, bad := range []string{"WARNING", "bad packet", "malformed", "mismatch", "extra bytes"} {
+			if strings.Contains(got, bad) {
+				t.Errorf("dig %s complains:\n%s", c.args, got)
+			}
+		}
+	}
+	for asked, want := range map[string][]string{
+		"ahosts crate":              {crate.addr, six},
+		"ahosts CRATE.lan":          {crate.addr, six},
+		"ahostsv6 www.example.test": {wwwSix},
+		"ahosts www.example.test":   {www, wwwSix},
+		"hosts " + crate.addr:       {"crate.lan"},
+		"hosts " + six:              {"crate.lan"},
+		"hosts " + wwwSix:           {"www.example.test"},
+		"ahosts many.example.test":  {"198.51.100.100", "198.51.100.159"},
+		"ahostsv4 gateway":          {"10.77.0.1"},
+	} {
+		holds(t, "getent "+asked, box.run("getent "+asked), want...)
+	}
+	for _, nobody := range []string{"nobody", "nobody.lan", "nobody.example.test"} {
+		if out, code := box.try("getent ahosts " + nobody); code != 2 {
+			t.Errorf("getent ahosts %s: exit code %d, %s", nobody, code, out)
+		}
+	}
+	l.down()
+}
