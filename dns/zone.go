@@ -23,7 +23,7 @@ type ZoneConfig struct {
 	// Recursion tells who asks that names elsewhere are looked up here too.
 	Recursion bool
 
-	// Addresses, if it is not nil, is asked for the addresses of a name that has no records by Set, and whether there
+	// Addresses, if it is not nil, is asked for the addresses of a name that has none by Set, and whether there
 	// is such a name; Names is asked for further names of an address. They are called by who calls
 	// Answer.
 	Addresses func(Name) (addrs []netip.Addr, ok bool)
@@ -144,10 +144,11 @@ func (z *Zone) lookup(name Name) (records []Record, there bool) {
 	records = z.names[name]
 	there = name == z.config.Domain || records != nil || z.below[name] > 0
 	z.mu.RUnlock()
-	if records != nil || z.config.Addresses == nil {
+	if z.config.Addresses == nil || slices.ContainsFunc(records, func(r Record) bool { return r.Addr.IsValid() }) {
 		return records, there
 	}
 	addrs, ok := z.config.Addresses(name)
+	records = slices.Clip(records) // which others read
 	for _, a := range addrs {
 		records = append(records, AddrRecord(a))
 	}

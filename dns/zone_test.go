@@ -336,7 +336,8 @@ func TestZoneAsksWhoKnowsMore(t *testing.T) {
 			return nil
 		},
 	})
-	if err := errors.Join(z.Set(desk, addr("10.0.0.1"), addr("fd00::9")), z.Set("\x04_tcp"+lan, service(0, 0, 1, shed))); err != nil {
+	text := Record{Type: TypeTXT, Texts: []string{"red"}}
+	if err := errors.Join(z.Set(desk, addr("10.0.0.1"), addr("fd00::9")), z.Set(shed, text), z.Set("\x04_tcp"+lan, service(0, 0, 1, shed))); err != nil {
 		t.Fatal(err)
 	}
 	for _, c := range []struct {
@@ -348,6 +349,7 @@ func TestZoneAsksWhoKnowsMore(t *testing.T) {
 		{"desk.lan", TypeA, 0, []string{"desk.lan. A 10.0.0.1"}},
 		{"shed.lan", TypeA, 0, []string{"shed.lan. A 10.0.0.9"}},
 		{"shed.lan", TypeAAAA, 0, []string{"shed.lan. AAAA fd00::9"}},
+		{"shed.lan", TypeTXT, 0, []string{"shed.lan. TXT red"}},
 		{"bare.lan", TypeA, 0, nil},
 		{"lan", TypeA, 0, nil},
 		{"nobody.lan", TypeA, dnsmessage.RCodeNameError, nil},

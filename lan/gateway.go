@@ -28,6 +28,10 @@ type GatewayConfig struct {
 	Name string
 	// Domain is that of the machines' names. If empty, "lan".
 	Domain string
+	// Records are told of names in the domain, beside the addresses of the machines: services and texts, and machines that
+	// take no lease. They stand below what comes before the domain: "_http._tcp", or "" for the domain itself. No machine
+	// gets a name that has addresses here.
+	Records map[string][]dns.Record
 	// LeaseTime is how long an address is given for. If zero, an hour.
 	LeaseTime time.Duration
 	// Static are the machines that always get the same address.
@@ -112,6 +116,17 @@ func (c *GatewayConfig) fill() {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
+}
+
+// takenNames returns the names that no machine can have.
+func (c *GatewayConfig) takenNames() []string {
+	taken := []string{c.Name}
+	for name, records := range c.Records {
+		if slices.ContainsFunc(records, func(r dns.Record) bool { return r.Addr.IsValid() }) {
+			taken = append(taken, name)
+		}
+	}
+	return taken
 }
 
 // addressOf returns the gateway's own address of a family, or the zero Prefix.

@@ -27,7 +27,7 @@ type leaser struct {
 func newLeaser(g *Gateway) (*leaser, error) {
 	l := &leaser{g: g, table: newLeaseTable()}
 	own := g.cfg.addressOf(true)
-	cfg := dhcp.ServerConfig{ID: own.Addr(), Static: g.cfg.Static, Names: []string{g.cfg.Name}, Allow: l.allow}
+	cfg := dhcp.ServerConfig{ID: own.Addr(), Static: g.cfg.Static, Names: g.cfg.takenNames(), Allow: l.allow}
 	if own.IsValid() && own.Addr().Is4() {
 		cfg.Subnets = []dhcp.Subnet{l.subnet(own)}
 	}

@@ -3,6 +3,7 @@ package lan
 import (
 	"context"
 	"encoding/binary"
+	"fmt"
 	"io"
 	"net"
 	"net/netip"
@@ -47,6 +48,11 @@ func (s *nameServer) close() {
 func (g *Gateway) startNames(ctx context.Context) error {
 	g.names.slots = make(chan struct{}, maxLookups)
 	g.names.zone = g.newZone()
+	for name, records := range g.cfg.Records {
+		if err := g.setRecords(name, records); err != nil {
+			return fmt.Errorf("records of %q: %w", name, err)
+		}
+	}
 	for _, own := range g.cfg.Addresses {
 		at := netip.AddrPortFrom(own.Addr(), dns.Port)
 		c, err := g.host.ListenUDP("udp", net.UDPAddrFromAddrPort(at))
@@ -169,6 +175,15 @@ func (g *Gateway) newZone() *dns.Zone {
 			return nil
 		},
 	})
+}
+
+// setRecords makes known what the configuration says of a name.
+func (g *Gateway) setRecords(name string, records []dns.Record) error {
+	full, err := dns.ParseName(strings.TrimPrefix(name+"."+g.cfg.Domain, "."))
+	if err != nil {
+		return err
+	}
+	return g.names.zone.Set(full, records...)
 }
 
 // nameIn returns the name of a machine in the domain, or the zero Name if there is none.

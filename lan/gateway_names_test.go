@@ -107,6 +107,53 @@ func TestNamesOfTheLAN(t *testing.T) {
 	})
 }
 
+// Services and texts are those of the configuration, also for a machine that has a lease; what is not there is told apart.
+func TestRecordsOfTheConfiguration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		shed, _ := dns.ParseName("shed.lan")
+		s := newSite(t, lan.GatewayConfig{Records: map[string][]dns.Record{
+			"_http._tcp": {{Type: dns.TypeSRV, Port: 80, Target: shed}, {Type: dns.TypeSRV, Port: 8080, Priority: 1, Target: shed}},
+			"shed":       {{Type: dns.TypeTXT, Texts: []string{"red"}}},
+			"":           {{Type: dns.TypeTXT, Texts: []string{"all"}}},
+			"printer":    {dns.AddrRecord(netip.MustParseAddr("10.77.0.200"))},
+		}})
+		guest := s.guest("shed", 1)
+		for _, network := range []string{"udp", "tcp"} {
+			for _, c := range []struct {
+				name    string
+				t       dns.Type
+				code    dns.RCode
+				records int
+			}{
+				{"_http._tcp.lan", dns.TypeSRV, dns.Success, 2},
+				{"_HTTP._tcp.LAN", dns.TypeSRV, dns.Success, 2},
+				{"_http._tcp.lan", dns.TypeTXT, dns.Success, 0},
+				{"_tcp.lan", dns.TypeSRV, dns.Success, 0},
+				{"_udp.lan", dns.TypeSRV, dns.NXDomain, 0},
+				{"shed.lan", dns.TypeTXT, dns.Success, 1},
+				{"shed.lan", dns.TypeA, dns.Success, 1},
+				{"lan", dns.TypeTXT, dns.Success, 1},
+				{"printer.lan", dns.TypeA, dns.Success, 1},
+				{"200.0.77.10.in-addr.arpa", dns.TypePTR, dns.Success, 1},
+			} {
+				if m := ask(t, guest, network, c.name, c.t); m.RCode() != c.code || records(m) != c.records {
+					t.Errorf("%s %v by %s: %v with %d records", c.name, c.t, network, m.RCode(), records(m))
+				}
+			}
+		}
+		s.guest("printer", 2)
+		if got := look(t.Context(), guest, "printer.lan"); got != "10.77.0.200" {
+			t.Errorf("another machine took the name: %s", got)
+		}
+		if got := look(t.Context(), guest, "printer-2.lan"); got != "10.77.0.3" {
+			t.Errorf("that is called otherwise: %s", got)
+		}
+		if _, srv, err := guest.Resolver().LookupSRV(t.Context(), "http", "tcp", "lan"); err != nil || len(srv) != 2 || srv[0].Target != "shed.lan." || srv[0].Port != 80 {
+			t.Errorf("%+v, %v", srv, err)
+		}
+	})
+}
+
 // All other names are asked of the computer's servers as they are now, records of all types.
 func TestOtherNamesAreAskedOfTheWorld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"landline"
+	"landline/dns"
 	"landline/lan"
 )
 
@@ -90,6 +91,8 @@ func TestGatewaysThatCannotBe(t *testing.T) {
 		want string
 	}{
 		{lan.GatewayConfig{Domain: "a..b"}, "not a domain name"},
+		{lan.GatewayConfig{Records: map[string][]dns.Record{"a..b": {{Type: dns.TypeTXT}}}}, "not a domain name"},
+		{lan.GatewayConfig{CheckSources: true}, "not at that switch"},
 		{lan.GatewayConfig{Addresses: addrs("10.0.0.1/31")}, "not a network of IPv4"},
 		{lan.GatewayConfig{Addresses: addrs("fd00::1/64")}, "no subnet"},
 		{lan.GatewayConfig{Addresses: addrs("10.0.0.1/24", "224.0.0.1/24")}, "not one that a machine can have"},

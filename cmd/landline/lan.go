@@ -27,7 +27,7 @@ import (
 type lanFlags struct {
 	name, subnet, subnet6, domain string
 	taps, sockets, dgrams         []string
-	forwards                      []string
+	forwards, services, texts     []string
 	mtu                           int
 	lease                         time.Duration
 	loopback, checkSources        bool
@@ -86,6 +86,8 @@ that has an address.`,
 	fl.StringArrayVar(&f.sockets, "socket", nil, "`PATH` of a Unix socket that machines connect to, on which frames go as QEMU has them (may repeat)")
 	fl.StringArrayVar(&f.dgrams, "dgram", nil, "`PATH` of a Unix socket to which machines send each frame as a datagram (may repeat)")
 	fl.StringArrayVar(&f.forwards, "forward", nil, "`PROTO:LOCAL=HOST:PORT` leads from this system's address LOCAL to a machine by name or address:\ntcp:127.0.0.1:8022=shed:22; with \",keep\" behind it, the machine sees the address of who comes (may repeat)")
+	fl.StringArrayVar(&f.services, "srv", nil, "`NAME=HOST:PORT` of a service that DNS tells of: _http._tcp=shed:80 (may repeat)")
+	fl.StringArrayVar(&f.texts, "txt", nil, "`NAME=TEXT` that DNS tells: shed=\"on the left\" (may repeat)")
 	fl.IntVar(&f.mtu, "mtu", 1500, "`N` bytes of the largest IP packet")
 	fl.DurationVar(&f.lease, "lease", time.Hour, "`TIME` for which an address is given")
 	fl.BoolVar(&f.loopback, "loopback", false, "offer this system's loopback at the gateway's address")
@@ -119,6 +121,10 @@ func (f *lanFlags) config() (lan.GatewayConfig, error) {
 	}
 	if f.mtu < link.MinMTU || f.mtu > link.MaxMTU {
 		return c, fmt.Errorf("--mtu %d: not from %d to %d", f.mtu, link.MinMTU, link.MaxMTU)
+	}
+	var err error
+	if c.Records, err = f.records(); err != nil {
+		return c, err
 	}
 	dir, err := stateDir(f.state, filepath.Join("lan", f.name))
 	c.State = dir
