@@ -8,6 +8,7 @@ import (
 	"net"
 	"strconv"
 	"sync"
+	"time"
 
 	"landline/wire"
 )
@@ -20,12 +21,14 @@ import (
 type Stream struct {
 	info   Info
 	conn   net.Conn
-	done   sync.WaitGroup // of the goroutines that read and write
+	done   sync.WaitGroup // of the goroutine that reads
+	wrote  sync.WaitGroup // of the one that writes
 	handle Handler
 
 	mu       sync.Mutex
 	wake     sync.Cond // there is something to write, or closed
 	attached bool
+	closing  bool   // by Close: what was taken is still written
 	closed   bool   // by Close, or since the stream broke
 	pending  []byte // frames that were taken, as they will be written
 	refused  bool   // a writer waits for room
@@ -46,6 +49,8 @@ const (
 	streamBytes = 1 << 20
 	// streamRead is how much is read at once.
 	streamRead = 2 * (streamLen + maxSocketFrame)
+	// streamLast is how long Close waits for the other end to take what is still to be written.
+	streamLast = 250 * time.Millisecond
 )
 
 // NewStream makes conn a Device, which closes it in the end. Of info, an empty Name is "stream",
@@ -89,7 +94,7 @@ func (s *Stream) Attach(h Handler) {
 	}
 	s.handle = h
 	s.done.Go(s.read)
-	s.done.Go(s.write)
+	s.wrote.Go(s.write)
 }
 
 // Write takes frames to be written. See Device.
@@ -97,7 +102,7 @@ func (s *Stream) Write(frames []Frame) (int, error) {
 	good, bad := s.info.Check(frames)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.closing {
 		return 0, net.ErrClosed
 	}
 	for i := range frames[:good] {
@@ -133,15 +138,15 @@ func (s *Stream) write() {
 	}
 }
 
-// take waits for something to write, and gives empty in exchange for it. It returns nil once the
+// take waits for something to write, and gives empty in exchange for it. It returns nil once there is nothing any more and the
 // stream is closed, and the function that is to hear of room, if any is.
 func (s *Stream) take(empty []byte) (b []byte, room func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for len(s.pending) == 0 && !s.closed {
+	for len(s.pending) == 0 && !s.closed && !s.closing {
 		s.wake.Wait()
 	}
-	if s.closed {
+	if len(s.pending) == 0 {
 		return nil, nil
 	}
 	b, s.pending = s.pending, empty
@@ -217,10 +222,10 @@ func (s *Stream) broke(err error) {
 	}
 }
 
-// end ends reading and writing, and reports whether that is new.
+// end ends reading and writing, and reports whether that is news.
 func (s *Stream) end() bool {
 	s.mu.Lock()
-	again := s.closed
+	again, expected := s.closed, s.closing
 	s.closed = true
 	s.pending = nil
 	s.wake.Broadcast()
@@ -229,11 +234,18 @@ func (s *Stream) end() bool {
 		return false
 	}
 	s.conn.Close()
-	return true
+	return !expected
 }
 
-// Close ends the device and closes the stream. The error is nil.
+// Close ends the device and closes the stream, once what was taken has been written, or the other end does not take it. The
+// error is nil.
 func (s *Stream) Close() error {
+	s.mu.Lock()
+	s.closing = true
+	s.wake.Broadcast()
+	s.mu.Unlock()
+	s.conn.SetWriteDeadline(time.Now().Add(streamLast))
+	s.wrote.Wait()
 	s.end()
 	s.done.Wait()
 	return nil

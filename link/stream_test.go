@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"landline/link"
 	"landline/wire"
@@ -189,6 +190,48 @@ func TestClosedStreamTakesNothing(t *testing.T) {
 	link.NewStream(far, link.Info{}).Close() // never attached
 }
 
+// A machine says goodbye and goes: its last words arrive.
+func TestClosedStreamWritesWhatItHasTaken(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, far := net.Pipe()
+		s := link.NewStream(conn, link.Info{})
+		var h heard
+		s.Attach(h.handler())
+		for mark := range byte(3) {
+			s.Write(frames(streamFrame(60, mark)))
+			synctest.Wait() // so that one is being written
+		}
+		closed := make(chan struct{})
+		go func() { s.Close(); close(closed) }()
+		synctest.Wait()
+		if n, err := s.Write(frames(streamFrame(60, 9))); n != 0 || err != net.ErrClosed {
+			t.Errorf("while it closes, Write takes %d, %v", n, err)
+		}
+		if b, err := io.ReadAll(far); len(b) != 3*64 || err != nil {
+			t.Errorf("%d bytes, %v", len(b), err)
+		}
+		<-closed
+		if len(h.down) != 0 {
+			t.Errorf("down %v", h.down)
+		}
+	})
+}
+
+func TestClosedStreamDoesNotWaitForWhoDoesNotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, far := net.Pipe()
+		defer far.Close()
+		s := link.NewStream(conn, link.Info{})
+		var h heard
+		s.Attach(h.handler())
+		s.Write(frames(streamFrame(60, 1)))
+		s.Close()
+		if len(h.down) != 0 {
+			t.Errorf("down %v", h.down)
+		}
+	})
+}
+
 func TestStreamRefusesWhatItCannotCarry(t *testing.T) {
 	conn, far := net.Pipe()
 	defer far.Close()
@@ -221,9 +264,10 @@ type sink struct {
 	closed chan struct{}
 }
 
-func (c *sink) Write(b []byte) (int, error) { return len(b), nil }
-func (c *sink) Read([]byte) (int, error)    { <-c.closed; return 0, io.EOF }
-func (c *sink) Close() error                { close(c.closed); return nil }
+func (c *sink) Write(b []byte) (int, error)      { return len(b), nil }
+func (c *sink) Read([]byte) (int, error)         { <-c.closed; return 0, io.EOF }
+func (c *sink) Close() error                     { close(c.closed); return nil }
+func (c *sink) SetWriteDeadline(time.Time) error { return nil }
 
 func TestStreamAllocatesNothingPerFrame(t *testing.T) {
 	s := link.NewStream(&sink{closed: make(chan struct{})}, link.Info{})
