@@ -119,10 +119,33 @@ func (l *leaseholder) run() {
 			l.do(l.client.Expire(time.Now()))
 		case <-changed:
 		case <-l.quit:
-			l.do(l.client.Release(time.Now()))
+			l.release()
 			return
 		}
 	}
+}
+
+// releaseTime bounds how long a host that ends waits until the server's hardware address is known.
+const releaseTime = time.Second
+
+// release gives the lease back. The server has rarely been spoken to alone, so its hardware address is asked for first, and
+// that takes the address that is given back.
+func (l *leaseholder) release() {
+	out := l.client.Release(time.Now())
+	if out.Message != nil && l.send(&out) == nil {
+		out.Message = nil
+		tick := time.NewTicker(releaseTime / 100)
+		defer tick.Stop()
+		for end := time.Now().Add(releaseTime); l.asks() && time.Now().Before(end); {
+			<-tick.C
+		}
+	}
+	l.do(out)
+}
+
+// asks reports whether the hardware address of a neighbor is being asked for.
+func (l *leaseholder) asks() bool {
+	return slices.ContainsFunc(l.i.Neighbors(), func(n ip.Neighbor) bool { return n.State == ip.NeighborIncomplete })
 }
 
 // wait returns how long the client has nothing to do.

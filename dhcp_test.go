@@ -186,6 +186,41 @@ func TestADayOfALease(t *testing.T) {
 	})
 }
 
+// A lease is given back also if the server's hardware address has to be asked for first.
+func TestALeaseIsGivenBackToWhoIsNotKnownYet(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, dhcp.Subnet{LeaseTime: time.Hour})
+		h := o.plug(t)
+		if err := h.WaitReady(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		o.end.Set(link.Impairment{}, link.Impairment{Delay: 20 * time.Millisecond})
+		h.Close()
+		if heard := o.takes(); heard != "discover request release" || len(o.server.Leases(time.Now())) != 0 {
+			t.Errorf("%s, %d leases", heard, len(o.server.Leases(time.Now())))
+		}
+	})
+}
+
+// One that cannot be given back holds up the end of a host for a second at most.
+func TestALeaseThatCannotBeGivenBackIsLeft(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := newOffice(t, dhcp.Subnet{LeaseTime: time.Hour})
+		h := o.plug(t)
+		if err := h.WaitReady(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Minute)
+		o.end.Set(link.Impairment{Loss: 1}, link.Impairment{Loss: 1})
+		at := time.Now()
+		h.Close()
+		if took := time.Since(at); took > time.Second {
+			t.Errorf("it took %v", took)
+		}
+	})
+}
+
 func checkLeaseIsUsed(t *testing.T, h *landline.Host) {
 	t.Helper()
 	gateway := landline.Route{
