@@ -81,11 +81,13 @@ func TestUserEntersALAN(t *testing.T) {
 		ping -c 1 -W 5 gateway.lan >/dev/null && echo pinged
 		python3 -c "import socket; s = socket.socket(); s.bind((\"\", 80)); print(\"low port\")"
 		ip addr add 10.77.0.200/24 dev eth0 && echo configured
+		echo interfaces: $(ls /sys/class/net)
+		ls /sys/fs/cgroup | grep -q . && echo has control groups
 		mount -t tmpfs none /mnt 2>/dev/null || echo mounts nothing
 		exit 7'
 		echo code $?
 		landline lan enter --root -- sh -c 'echo root $(id -u) $(id -g) $(stat -c %u .); ping -c 1 -W 5 gateway.lan >/dev/null && echo pinged as root'`,
-		"user 65534 65534 65534 on box", "pinged", "low port", "configured", "mounts nothing", "code 7", "root 0 0 0", "pinged as root")
+		"user 65534 65534 65534 on box", "pinged", "low port", "configured", "interfaces: eth0 lo", "has control groups", "mounts nothing", "code 7", "root 0 0 0", "pinged as root")
 }
 
 // What a system does not allow is said, with what would.

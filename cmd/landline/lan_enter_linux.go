@@ -8,7 +8,6 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
-	"runtime"
 	"strings"
 	"syscall"
 
@@ -16,8 +15,8 @@ import (
 )
 
 // An entrance is `landline lan enter`: it starts itself anew as the first process of new namespaces, see inside, and is then
-// no more than the one who gets the command's signals and tells its exit code. The kernel ends the namespaces when
-// either of the two ends, however that comes.
+// no more than the one who gets the command's signals and tells its exit code. If it ends first, the other one notices, and
+// with that one the kernel ends the namespaces and all in them.
 type entrance struct {
 	app      *app
 	terminal *terminal
@@ -48,10 +47,7 @@ func (a *app) lanEnter(f *enterFlags, words []string) error {
 // namespaces says what is new for the command. A user who is not root needs a user namespace for the others, and is there
 // who he is outside, or root. Root needs none, and in none he stays what he is.
 func namespaces(root bool) *syscall.SysProcAttr {
-	attr := &syscall.SysProcAttr{
-		Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWPID,
-		Pdeathsig:  unix.SIGKILL,
-	}
+	attr := &syscall.SysProcAttr{Cloneflags: unix.CLONE_NEWNET | unix.CLONE_NEWNS | unix.CLONE_NEWUTS | unix.CLONE_NEWPID}
 	if os.Geteuid() == 0 {
 		return attr
 	}
@@ -107,7 +103,7 @@ func notify(c chan<- os.Signal) {
 	}
 }
 
-// start starts the process inside. The kernel ends it with the thread that this goroutine has from here on.
+// start starts the process inside.
 func (e *entrance) start() error {
 	orders, w, err := os.Pipe()
 	if err != nil {
@@ -115,7 +111,6 @@ func (e *entrance) start() error {
 	}
 	defer orders.Close()
 	e.orders, e.cmd.ExtraFiles = w, []*os.File{orders}
-	runtime.LockOSThread()
 	if err := e.cmd.Start(); err != nil {
 		return &hinted{fmt.Errorf("no namespaces: %w", bare(err)), hintNamespaces(err)}
 	}

@@ -14,7 +14,7 @@ import (
 )
 
 // files are those that are other ones inside than outside, by mounts over them: what tells the C library where names are
-// looked up, and /proc.
+// looked up, /proc and /sys.
 type files struct {
 	resolv *os.File // nil if there is none outside
 }
@@ -39,12 +39,25 @@ func mountFiles() (*files, error) {
 			err = absent(unix.Mount("landline", dir, "tmpfs", unix.MS_RDONLY, ""))
 		}
 	}
+	mountSys(way)
 	if err = errors.Join(err, unix.Unmount(way, unix.MNT_DETACH)); err != nil {
 		return nil, err
 	}
 	// It shows who has which number in here. Where containers have hidden parts of it, the outer one has to do.
 	_ = unix.Mount("proc", "/proc", "proc", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "")
 	return f, nil
+}
+
+// mountSys has /sys show the interfaces that there are inside. Where that is not allowed, it shows the others.
+func mountSys(way string) {
+	const groups = "/sys/fs/cgroup" // which stay those that the command is in
+	kept := filepath.Join(way, "cgroup")
+	if os.Mkdir(kept, 0o755) != nil || unix.Mount(groups, kept, "", unix.MS_BIND|unix.MS_REC, "") != nil {
+		return
+	}
+	if unix.Mount("sysfs", "/sys", "sysfs", unix.MS_NOSUID|unix.MS_NODEV|unix.MS_NOEXEC, "") == nil {
+		_ = unix.Mount(kept, groups, "", unix.MS_BIND|unix.MS_REC, "")
+	}
 }
 
 // replace puts another text in the place of a file, and returns that text's file. It is nil if there is no such place.

@@ -151,7 +151,9 @@ func (i *inside) listen() {
 		var b [1]byte
 		for {
 			if _, err := i.orders.Read(b[:]); err != nil {
-				os.Exit(exitSignal + int(unix.SIGKILL)) // lanEnter is gone
+				i.abort(unix.SIGKILL) // lanEnter is gone
+				_ = unix.Kill(-1, unix.SIGKILL)
+				return
 			}
 			i.abort(syscall.Signal(b[0]))
 			i.pass(syscall.Signal(b[0]))

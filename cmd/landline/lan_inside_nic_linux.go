@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"landline/dhcp"
+	"landline/wire"
 )
 
 // insideNIC is the name of the interface inside.
@@ -99,9 +100,12 @@ func (n *nic) up() error {
 	})
 }
 
+// maxTAPMTU is what the kernel allows for a TAP: all of a frame is in 65,535 bytes.
+const maxTAPMTU = 65535 - wire.EthernetLen
+
 func (n *nic) setMTU(mtu int) error {
 	return n.call("SIOCSIFMTU", unix.SIOCSIFMTU, func(r *unix.Ifreq) error {
-		r.SetUint32(uint32(mtu))
+		r.SetUint32(uint32(min(mtu, maxTAPMTU)))
 		return nil
 	})
 }
