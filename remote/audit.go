@@ -42,6 +42,8 @@ type Event struct {
 	Paths  []string `json:"paths,omitempty"` // to copy from, or the one to copy to: 4 KiB at most
 	Name   string   `json:"name,omitempty"`  // of a file
 
+	Address string `json:"address,omitempty"` // of a port
+
 	Reason     string `json:"reason"`
 	Code       int    `json:"code"`
 	Signal     string `json:"signal,omitempty"`
@@ -92,7 +94,7 @@ func (s *Server) left(raw net.Conn, number uint64, guest Guest, took time.Durati
 // event is what is asked of a call.
 func (call *serverCall) event(m *message, list []string) Event {
 	c := call.c
-	e := Event{What: m.kind, Who: c.guest.Name, From: c.from, Connection: c.number, Call: call.id, Job: m.job, Dir: m.dir, Reason: Running}
+	e := Event{What: m.kind, Who: c.guest.Name, From: c.from, Connection: c.number, Call: call.id, Job: m.job, Dir: m.dir, Address: m.address, Reason: Running}
 	switch {
 	case m.kind == kindRun && len(list) >= m.args:
 		e.Args, e.Env, e.Forced = bounded(list[:m.args]), bounded(variableNames(list[m.args:])), c.guest.Command

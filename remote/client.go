@@ -95,6 +95,9 @@ func (cl *Client) Close() error {
 // Done is closed when the connection has ended, whoever ended it.
 func (cl *Client) Done() <-chan struct{} { return cl.c.done }
 
+// Err is why the connection has ended, nil while it stands.
+func (cl *Client) Err() error { return cl.err() }
+
 func (cl *Client) err() error {
 	cl.c.mu.Lock()
 	defer cl.c.mu.Unlock()

@@ -356,7 +356,7 @@ func (c *conn) dispatchStream(m *message) error {
 	case kindData:
 		return in.arrive(m.offset, c.frames)
 	case kindEnd:
-		return in.finish(m.offset)
+		return in.finish(m.offset, m.err)
 	case kindCredit:
 		out.credit(m.limit)
 	case kindStop:

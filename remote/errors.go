@@ -40,3 +40,10 @@ func (e *GoodbyeError) Error() string {
 	}
 	return fmt.Sprintf("the other side ended the connection: %s: %s", e.Reason, e.Text)
 }
+
+// A BrokenError is the other side's account of why a stream did not come to its end.
+type BrokenError struct {
+	Text string // as it came, so escape it for a terminal
+}
+
+func (e *BrokenError) Error() string { return "the connection broke: " + e.Text }

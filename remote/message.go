@@ -30,6 +30,11 @@ const (
 	kindSignal = "signal"
 	kindCancel = "cancel"
 
+	kindDial    = "dial"
+	kindListen  = "listen"
+	kindAccept  = "accept"
+	kindArrival = "arrival" // not a message: a frame on fd 1 of a listen
+
 	kindStarted = "started"
 	kindExit    = "exit"
 )
@@ -91,10 +96,16 @@ type message struct {
 	stderrBytes int64
 	held        bool
 	duration    int64 // milliseconds
+
+	network    string
+	address    string
+	listener   int64
+	connection int64
+	cause      string
 }
 
 // A member is a bit for each member that some kind requires.
-type member uint16
+type member uint32
 
 const (
 	hasCall member = 1 << iota
@@ -110,6 +121,9 @@ const (
 	hasPaths
 	hasCode
 	hasSignalNo
+	hasAddress
+	hasListener
+	hasConnection
 )
 
 // A rule says which members a kind must have, and whether it may have a body.
@@ -138,7 +152,11 @@ var rules = map[string]*rule{
 	kindPut:     {kindPut, hasCall, true},
 	kindSignal:  {kindSignal, hasCall | hasSignal, false},
 	kindCancel:  {kindCancel, hasCall, false},
-	kindStarted: {kindStarted, hasCall | hasJob, false},
+	kindDial:    {kindDial, hasCall | hasAddress, false},
+	kindListen:  {kindListen, hasCall | hasAddress, false},
+	kindAccept:  {kindAccept, hasCall | hasListener | hasConnection, false},
+	kindArrival: {kindArrival, hasConnection | hasAddress, false},
+	kindStarted: {kindStarted, hasCall, false},
 	kindExit:    {kindExit, hasCall | hasReason, false},
 }
 
@@ -279,6 +297,26 @@ func (m *message) setCall(name string, v frame.Value) (err error) {
 		m.held, err = v.Bool()
 	case "duration_ms":
 		m.duration, err = v.Int(0, maxInt)
+	default:
+		return m.setPort(name, v)
+	}
+	return err
+}
+
+// setPort takes the members of section 9.
+func (m *message) setPort(name string, v frame.Value) (err error) {
+	switch name {
+	case "network":
+		m.network, err = v.Text(16)
+	case "address":
+		m.has |= hasAddress
+		m.address, err = v.Text(maxText)
+	case "listener":
+		return m.number(&m.listener, hasListener, v, 1)
+	case "connection":
+		return m.number(&m.connection, hasConnection, v, 1)
+	case "cause":
+		m.cause, err = v.Text(32)
 	}
 	return err
 }

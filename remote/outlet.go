@@ -39,13 +39,16 @@ func (o *outlet) write(p []byte) error {
 }
 
 // stream sends the next bytes of a stream, which begin at room[headRoom:], or its
-// end if room is nil. The message's header is put right before them.
-func (o *outlet) stream(s *sendStream, room []byte) error {
+// end if room is nil, with the reason if it is none. The message's header is put right before them.
+func (o *outlet) stream(s *sendStream, room []byte, broken string) error {
 	kind := kindEnd
 	if room != nil {
 		kind = kindData
 	}
 	o.h.Reset().Str("kind", kind).Int("call", s.call).Int("fd", int64(s.fd)).Int("offset", s.offset)
+	if room == nil && broken != "" {
+		o.h.Str("error", broken)
+	}
 	head, err := frame.AppendHeader(o.head[:0], &o.h, max(len(room)-headRoom, 0))
 	if err != nil {
 		return err

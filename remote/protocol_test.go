@@ -426,7 +426,7 @@ func TestExitBehindTheEndOfTheConnectionDoesNotCount(t *testing.T) {
 		if err := receive(s, nil); err != nil {
 			t.Error(err)
 		}
-		s.finish(0)
+		s.finish(0, "")
 	}
 	if err := cl.handle(&message{kind: kindExit, call: call.id, reason: Exited, code: 3}, nil); err != cut {
 		t.Errorf("the exit gives %v", err)

@@ -32,6 +32,8 @@ type Guest struct {
 	// for, which it finds in SSH_ORIGINAL_COMMAND. The variables and the directory
 	// that are asked for are not taken. Copying files is refused.
 	Command string
+	// NoPorts keeps the guest from carrying ports. Who has a Command may not either.
+	NoPorts bool
 }
 
 // A Server runs commands and moves files for those who connect. Its fields are

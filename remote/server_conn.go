@@ -33,17 +33,20 @@ type serverConn struct {
 	parts   []byte // the bodies of args messages
 	partsOf int64  // the call that they are for
 
-	callsMu  sync.Mutex
-	open     map[int64]*serverCall
-	shutting bool          // no more calls are opened
-	down     chan struct{} // closed when the server ends
-	callsWG  sync.WaitGroup
+	callsMu   sync.Mutex
+	open      map[int64]*serverCall
+	carried   int                  // how many of open carry a port's connection
+	listening map[int64]*listening // those of open that listen
+	shutting  bool                 // no more calls are opened
+	down      chan struct{}        // closed when the server ends
+	callsWG   sync.WaitGroup
 }
 
 // A serverCall is an open call as the server sees it.
 type serverCall struct {
 	c     *serverConn
 	id    int64
+	kind  string
 	start time.Time
 	ctx   context.Context // ends with the reason why the call must
 	end   context.CancelCauseFunc
@@ -56,7 +59,7 @@ type serverCall struct {
 }
 
 func newServerConn(s *Server, nc net.Conn, guest Guest) *serverConn {
-	c := &serverConn{conn: newConn(nc), s: s, guest: guest, from: addressOf(nc), open: make(map[int64]*serverCall), down: make(chan struct{})}
+	c := &serverConn{conn: newConn(nc), s: s, guest: guest, from: addressOf(nc), open: make(map[int64]*serverCall), listening: make(map[int64]*listening), down: make(chan struct{})}
 	c.receive = c.handle
 	c.forgive = func(call int64) bool { return call <= c.highest }
 	return c
@@ -93,9 +96,11 @@ func (c *serverConn) greet(by time.Time) error {
 func (c *serverConn) sayHello() error {
 	var b frame.Builder
 	b.Str("kind", kindHello).Int("version", version).Str("software", plain(c.s.Software, 128))
+	features := []string{featurePorts}
 	if c.s.State != "" || c.s.keeper != nil {
-		b.Strs("features", []string{featureJobs})
+		features = append(features, featureJobs)
 	}
+	b.Strs("features", features)
 	if name, err := os.Hostname(); err == nil {
 		b.Str("host", plain(name, 255))
 	}
@@ -116,7 +121,7 @@ func (c *serverConn) handle(m *message, body io.Reader) error {
 	switch m.kind {
 	case kindArgs:
 		return c.takePart(m, body)
-	case kindRun, kindAttach, kindJobs, kindGet, kindPut:
+	case kindRun, kindAttach, kindJobs, kindGet, kindPut, kindDial, kindListen, kindAccept:
 		return c.openCall(m, body)
 	case kindAck:
 		c.s.acknowledge(c.guest, m.job)
@@ -194,7 +199,7 @@ func splitStrings(b []byte) ([]string, error) {
 
 // newCall registers a call and its streams, or returns nil if there are too many.
 func (c *serverConn) newCall(m *message) *serverCall {
-	call := &serverCall{c: c, id: m.call, start: time.Now(), signals: make(chan string, 16)}
+	call := &serverCall{c: c, id: m.call, kind: m.kind, start: time.Now(), signals: make(chan string, 16)}
 	call.ctx, call.end = context.WithCancelCause(context.Background())
 	var s streams
 	call.stdout = c.newSendStream(m.call, 1)
@@ -203,14 +208,21 @@ func (c *serverConn) newCall(m *message) *serverCall {
 		call.stderr = c.newSendStream(m.call, 2)
 		s.out[2] = call.stderr
 	}
-	if m.stdin && (m.kind == kindRun || m.kind == kindAttach && m.own > 0) || m.kind == kindGet || m.kind == kindPut {
+	if m.stdin && (m.kind == kindRun || m.kind == kindAttach && m.own > 0) || m.kind == kindGet || m.kind == kindPut || isCarried(m.kind) {
 		call.stdin = c.newRecvStream(m.call, 0)
 		s.in[0] = call.stdin
 	}
 	c.callsMu.Lock()
 	defer c.callsMu.Unlock()
-	if c.shutting || len(c.open) >= maxCalls || c.conn.open(m.call, &s) != nil {
+	full := len(c.open)-c.carried >= maxCalls
+	if isCarried(m.kind) {
+		full = c.carried >= maxCarried
+	}
+	if c.shutting || full || c.conn.open(m.call, &s) != nil {
 		return nil
+	}
+	if isCarried(m.kind) {
+		c.carried++
 	}
 	c.open[m.call] = call
 	c.callsWG.Add(1) // under the lock, so never beside a Wait that follows shutting
@@ -274,6 +286,12 @@ func (call *serverCall) serve(m *message, list []string) {
 		e = call.get(m, list)
 	case m.kind == kindPut:
 		e = call.put(m, list)
+	case m.kind == kindDial:
+		e = call.dial(m)
+	case m.kind == kindListen:
+		e = call.listen(m)
+	case m.kind == kindAccept:
+		e = call.accept(m)
 	}
 	if e.reason == "" {
 		call.vanish()
@@ -294,6 +312,7 @@ type ending struct {
 	signalNo int
 	held     bool
 	err      string
+	cause    string        // of a port that is refused
 	took     time.Duration // of a job; if zero, as long as the call
 }
 
@@ -334,6 +353,9 @@ func (call *serverCall) vanish() {
 	c := call.c
 	c.drop(call.id)
 	c.callsMu.Lock()
+	if _, ok := c.open[call.id]; ok && isCarried(call.kind) {
+		c.carried--
+	}
 	delete(c.open, call.id)
 	c.callsMu.Unlock()
 }
@@ -349,6 +371,9 @@ func (e *ending) header(call int64, total [2]int64) *frame.Builder {
 	h.Int("duration_ms", e.took.Milliseconds())
 	if e.err != "" {
 		h.Str("error", plain(e.err, maxText))
+	}
+	if e.cause != "" {
+		h.Str("cause", e.cause)
 	}
 	return h
 }

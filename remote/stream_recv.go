@@ -38,7 +38,8 @@ type recvStream struct {
 	using   bool  // WriteTo, or who was lent bytes, reads from buf
 	lent    int   // bytes that lend gave
 	ended   bool
-	stop    bool // this side wants no more
+	broken  error // why the end is none
+	stop    bool  // this side wants no more
 }
 
 func (c *conn) newRecvStream(call int64, fd int) *recvStream {
@@ -84,7 +85,7 @@ func (s *recvStream) position() int64 {
 func (s *recvStream) whole() bool {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
-	return s.ended && !s.stop && s.buf.size == 0
+	return s.ended && s.broken == nil && !s.stop && s.buf.size == 0
 }
 
 // arrive takes a data message's body. It does not block on the consumer: credit
@@ -121,7 +122,8 @@ func (s *recvStream) arrive(offset int64, body *frame.Reader) error {
 	return nil // what is left of the body, the next frame skips
 }
 
-func (s *recvStream) finish(offset int64) error {
+// finish takes the end, which with a reason is none.
+func (s *recvStream) finish(offset int64, broken string) error {
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()
 	switch {
@@ -131,6 +133,9 @@ func (s *recvStream) finish(offset int64) error {
 		return breach("the end at offset %d of fd %d of call %d, expected %d", offset, s.fd, s.call, s.arrived)
 	}
 	s.ended = true
+	if broken != "" {
+		s.broken = &BrokenError{broken}
+	}
 	s.ready.Broadcast()
 	return nil
 }
@@ -139,6 +144,8 @@ func (s *recvStream) finish(offset int64) error {
 func (s *recvStream) waitLocked() error {
 	for s.buf.size == 0 {
 		switch {
+		case s.broken != nil && !s.stop:
+			return s.broken
 		case s.ended || s.stop:
 			return io.EOF
 		case s.c.err != nil:

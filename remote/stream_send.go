@@ -22,14 +22,15 @@ type sendStream struct {
 	// The following are guarded by c.mu.
 	room    sync.Cond // writers and waiters wait here
 	buf     fifo
-	offset  int64 // of the first byte in buf: what has been sent
-	limit   int64 // how far the receiver lets us
-	queued  bool  // is in c.ready, or being transmitted
-	sending bool  // transmit uses the front of buf
-	closing bool  // Close has been called
-	ended   bool  // end has been sent
-	stop    bool  // the receiver wants no more
-	dropped bool  // the call is over
+	offset  int64  // of the first byte in buf: what has been sent
+	limit   int64  // how far the receiver lets us
+	queued  bool   // is in c.ready, or being transmitted
+	sending bool   // transmit uses the front of buf
+	closing bool   // Close has been called
+	ended   bool   // end has been sent
+	stop    bool   // the receiver wants no more
+	dropped bool   // the call is over
+	broken  string // why the end is none: what the stream comes from has broken
 	onTaken func(offset int64)
 }
 
@@ -119,6 +120,14 @@ func (s *sendStream) Close() error {
 	return s.c.err
 }
 
+// breakOff ends the stream as Close does, but says that it is not whole, and why.
+func (s *sendStream) breakOff(why error) {
+	s.c.mu.Lock()
+	defer s.c.mu.Unlock()
+	s.closing, s.broken = true, plain(why.Error(), maxText)
+	s.enqueueLocked()
+}
+
 // wait returns when the end has been handed to the network's side, or never will.
 // It returns the stream's length.
 func (s *sendStream) wait() int64 {
@@ -161,9 +170,10 @@ func (s *sendStream) transmit(o *outlet) error {
 		room = s.buf.frontRoom()[:headRoom+n]
 	}
 	s.sending = true
+	broken := s.broken
 	s.c.mu.Unlock()
 
-	err := o.stream(s, room)
+	err := o.stream(s, room, broken)
 
 	s.c.mu.Lock()
 	defer s.c.mu.Unlock()

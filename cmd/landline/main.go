@@ -130,6 +130,7 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline run web[01-40] -- uptime   ... on many machines at once
   landline get shed:/var/log .        copy files and folders from it
   landline put notes.txt shed:        ... and to it
+  landline forward shed 8080=80       carry a port to it, or from it
   landline host --tap tap0 --dhcp     a small machine of its own on a network
   landline lan up --socket lan.sock   a LAN for virtual machines, with a way out
 
@@ -151,7 +152,7 @@ UserKnownHostsFile and HostKeyAlias of ~/.ssh/config count, not its Port and Use
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line in place of text")
 	root.Flags().BoolVar(&version, "version", false, "print the version")
-	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.hostCommand(), a.lanCommand(), a.versionCommand(), completionCommand())
+	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.forwardCommand(), a.hostCommand(), a.lanCommand(), a.versionCommand(), completionCommand())
 	return root
 }
 

@@ -64,8 +64,9 @@ func TestMain(m *testing.M) {
 //	                          FILE; with ! there must be none
 //	talk FILE ADDR:PORT TEXT [N] sends TEXT, a Go string, and its end on TCP from the desk and
 //	                          writes the whole answer to FILE, or N bytes of it
-//	through FILE NAME TEXT    sends TEXT and its end through the forward of a LAN, started as NAME, or of a line
-//	                          that the file NAME has, and writes the answer to FILE
+//	capitals VAR              starts what answers in capitals, on TCP, and sets VAR to its address
+//	[!] through FILE NAME TEXT sends TEXT and its end through the forward of a LAN, started as NAME, or of a line
+//	                          that the file NAME has, and writes the answer to FILE; with ! the connection must break
 //
 // HOME has a key in .ssh that authorized_keys there lets in, and hostkey, which
 // serve uses.
@@ -81,7 +82,7 @@ func TestScripts(t *testing.T) {
 			"serve": cmdServe, "awaitfile": cmdAwaitFile, "json": cmdJSON, "mode": cmdMode, "binary": cmdBinary,
 			"keygen": cmdKeygen, "term": cmdTerm, "cmp-sorted": cmdCmpSorted,
 			"desk": cmdDesk, "unplug": cmdUnplug, "ping": cmdPing, "ask": cmdAsk, "talk": cmdTalk,
-			"through": cmdThrough,
+			"through": cmdThrough, "capitals": cmdCapitals,
 		},
 	})
 }

@@ -136,7 +136,7 @@ func (d *daemon) admit(ctx context.Context, raw net.Conn) (net.Conn, remote.Gues
 	if err != nil {
 		return nil, remote.Guest{}, err
 	}
-	return nc, remote.Guest{Name: peer.Fingerprint, Command: peer.Permit.Command}, nil
+	return nc, remote.Guest{Name: peer.Fingerprint, Command: peer.Permit.Command, NoPorts: peer.Permit.NoForwarding}, nil
 }
 
 // open opens every listener that was asked for, and tells of each.
