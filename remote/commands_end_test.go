@@ -94,6 +94,7 @@ func (l *line) background(t testing.TB, ctx context.Context, cmd Command) (lines
 		if err != nil && r.Reason != Lost {
 			t.Errorf("Run: %v, %+v", err, r)
 		}
+		close(lines) // nobody waits for a line that will not come
 		done <- r
 	}()
 	t.Cleanup(func() {

@@ -181,9 +181,16 @@ func newKeeper(j *job) *keeper {
 	if j.spec.stdin {
 		k.in = newInlet()
 	}
-	k.linger = time.AfterFunc(j.linger(), k.forsaken)
+	first := j.linger()
+	if !j.m.detach {
+		first = max(first, arrival)
+	}
+	k.linger = time.AfterFunc(first, k.forsaken)
 	return k
 }
+
+// arrival is how long the one who started a job may take to be there for the first time, on a machine that has much to do.
+const arrival = 30 * time.Second
 
 // run runs the command.
 func (k *keeper) run(ln net.Listener) ending {
