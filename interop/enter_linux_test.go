@@ -14,6 +14,7 @@ type commoner struct {
 	*testing.T
 	dir  string // all may look into it, and it has the program
 	mode string // of /dev/net/tun
+	etc  string // what root does in /etc, which changes nothing outside of the test
 }
 
 // nobodyID is the user and the group.
@@ -33,12 +34,13 @@ func newCommoner(t *testing.T) *commoner {
 	run(t, "go", "build", "-o", filepath.Join(dir, "landline"), "landline/cmd/landline")
 	run(t, "install", "-d", "-m", "700", "-o", nobodyID, "-g", nobodyID, filepath.Join(dir, "home"))
 	run(t, "chmod", "711", dir)
-	return &commoner{t, dir, "666"}
+	return &commoner{T: t, dir: dir, mode: "666", etc: "true"}
 }
 
-// asRoot makes the device, in a mount namespace of its own, and has the user run the script.
+// asRoot makes the device and another /etc, in a mount namespace of its own, and has the user run the script.
 const asRoot = `mount -t tmpfs none /dev/net && mknod /dev/net/tun c 10 200 && chmod $0 /dev/net/tun &&
-exec setpriv --reuid $1 --regid $1 --clear-groups timeout 60 sh -c "$2"`
+mkdir /dev/net/etc /dev/net/work && mount -t overlay -o lowerdir=/etc,upperdir=/dev/net/etc,workdir=/dev/net/work none /etc &&
+(cd /etc && eval "$3") && exec setpriv --reuid $1 --regid $1 --clear-groups timeout 60 sh -c "$2"`
 
 // withLAN runs what stands after it while a LAN is up.
 const withLAN = `landline lan up --quiet & up=$!
@@ -52,7 +54,7 @@ func (c *commoner) does(script string) string {
 	home := filepath.Join(c.dir, "home")
 	ctx, cancel := context.WithTimeout(c.Context(), 2*patience)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, "unshare", "-m", "--propagation", "private", "sh", "-c", asRoot, c.mode, nobodyID, withLAN+script)
+	cmd := exec.CommandContext(ctx, "unshare", "-m", "--propagation", "private", "sh", "-c", asRoot, c.mode, nobodyID, withLAN+script, c.etc)
 	cmd.Dir = home
 	cmd.Env = append(os.Environ(), "PATH="+c.dir+":"+os.Getenv("PATH"), "HOME="+home, "XDG_RUNTIME_DIR="+home, "XDG_STATE_HOME="+home)
 	out, err := cmd.CombinedOutput()
@@ -99,4 +101,16 @@ func TestUserWhoMayNotEnterALANHearsWhy(t *testing.T) {
 	c.mode = "600"
 	c.wants("landline lan enter true; echo code $?",
 		"landline: no interface: permission denied (only root may open /dev/net/tun here; as root: chmod 666 /dev/net/tun)", "code 125")
+}
+
+// However the system looks up names, a command on the LAN asks there.
+func TestResolverOfTheSystemIsNotAsked(t *testing.T) {
+	c := newCommoner(t)
+	c.etc = `rm -f resolv.conf && mkdir stub && echo nameserver 127.0.0.53 >stub/resolv.conf && ln -s stub/resolv.conf resolv.conf &&
+		echo 'hosts: mymachines resolve [!UNAVAIL=return] files [NOTFOUND=return] dns' >nsswitch.conf`
+	c.wants(`landline lan enter getent ahostsv4 gateway | sed -n 's/ *STREAM */ is /p'; cat /etc/stub/resolv.conf /etc/nsswitch.conf`,
+		"10.77.0.1 is gateway.lan", "nameserver 127.0.0.53", "hosts: mymachines resolve [!UNAVAIL=return] files [NOTFOUND=return] dns")
+	c.etc = "rm -f resolv.conf"
+	c.wants("landline lan enter true",
+		"landline: there is no /etc/resolv.conf that the LAN's could stand for, so names are not looked up there")
 }

@@ -71,6 +71,9 @@ func (i *inside) run() error {
 	if i.files, err = mountFiles(); err != nil {
 		return i.forbidden(err)
 	}
+	if i.files.resolv == nil {
+		i.app.say("there is no %s that the LAN's could stand for, so names are not looked up there", resolvFile)
+	}
 	if i.cable, err = newCable(i); err != nil {
 		return i.forbidden(err)
 	}
