@@ -82,7 +82,7 @@ func (l *leaseholder) stop() {
 
 // listen hands over what comes to the client's port.
 func (l *leaseholder) listen() {
-	b := make([]byte, link.MaxMTU)
+	b := make([]byte, l.i.MTU()) // as the server was told
 	for {
 		n, _, _, _, err := l.socket.ReadFrom(b)
 		if err != nil {
