@@ -17,8 +17,9 @@ import (
 	"time"
 )
 
-// bootPatience is how long a virtual machine may take to start: it has no more than half of a busy core, and no hardware to help it.
-const bootPatience = 2 * time.Minute
+// bootPatience is how long a virtual machine may take to start, or a machine for what it is told to do: there may be no hardware to
+// help it, and much else to do.
+const bootPatience = 4 * time.Minute
 
 // A guest is a virtual machine: QEMU with Debian's kernel and a busybox, at whose console we are.
 type guest struct {

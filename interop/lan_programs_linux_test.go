@@ -1,6 +1,8 @@
 package interop
 
 import (
+	"fmt"
+	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -127,6 +129,106 @@ func TestResolversAskTheLAN(t *testing.T) {
 		if out, code := box.try("getent ahosts " + nobody); code != 2 {
 			t.Errorf("getent ahosts %s: exit code %d, %s", nobody, code, out)
 		}
+	}
+	l.down()
+}
+
+// What looks for machines finds those that are there, and no others.
+func TestProbesOfTheLAN(t *testing.T) {
+	s := newSite(t)
+	s.newTAP()
+	need(t, "ping", "arping", "ndisc6", "rdisc6", "traceroute", "nmap")
+	l := s.up("--tap", "tap0")
+	box, crate := s.newBox("box", 1), s.newBox("crate", 2)
+	box.lease()
+	crate.lease()
+	crateSix, mac := slaac(crate), gatewayMAC(box)
+	slaac(box)
+	for _, to := range []string{"10.77.0.1", "fd77::1", "gateway", crate.addr, crateSix, "crate", www, wwwSix, "www.example.test"} {
+		for _, size := range []string{"56", "1472", "1473", "8000"} {
+			box.run("ping -c 1 -W 20 -s " + size + " " + to)
+		}
+	}
+	for _, to := range []string{"10.77.0.99", "fd77::99"} {
+		if out, code := box.try("ping -c 1 -W 5 " + to); code == 0 {
+			t.Errorf("nobody answers pings: %s", out)
+		}
+	}
+	for _, c := range []struct {
+		command string
+		code    int
+		want    string
+	}{
+		{"arping -c 2 -w 20 -I eth0 10.77.0.1", 0, mac},
+		{"arping -D -c 2 -w 20 -I eth0 10.77.0.1", 1, mac},
+		{"arping -D -c 2 -w 20 -I eth0 " + crate.addr, 1, crate.mac},
+		{"arping -D -c 2 -w 3 -I eth0 10.77.0.99", 0, "Received 0"},
+		{"ndisc6 -1 -w 5000 fd77::1 eth0", 0, mac},
+		{"ndisc6 -1 -w 5000 " + crateSix + " eth0", 0, crate.mac},
+		{"ndisc6 -r 1 -w 1000 fd77::99 eth0", 2, "No response"},
+		{"rdisc6 -1 -w 5000 eth0", 0, "fd77::/64"},
+		{"traceroute -n -w 5 -q 1 " + crate.addr, 0, " 1  " + crate.addr},
+		{"nmap -n -sn 10.77.0.0/26", 0, "(3 hosts up)"},
+		{"nmap -n -sS -p 80,81 " + www, 0, "80/tcp open "},
+		{"nmap -n -sS -p 80,81 " + www, 0, "81/tcp closed "},
+		{"nmap -n -6 -sS -p 80,81 " + wwwSix, 0, "80/tcp open "},
+		{"nmap -n -sS -p 53,54 10.77.0.1", 0, "53/tcp open "},
+		{"nmap -n -sS -p 53,54 10.77.0.1", 0, "54/tcp closed "},
+	} {
+		out, code := box.try("PATH=$PATH:/usr/sbin; " + c.command)
+		if code != c.code || !strings.Contains(strings.ToLower(out), strings.ToLower(c.want)) {
+			t.Errorf("%s: exit code %d, want %d and %q\n%s", c.command, code, c.code, c.want, out)
+		}
+	}
+	l.down()
+}
+
+// gatewayMAC returns the gateway's hardware address as a machine knows it.
+func gatewayMAC(m machine) string {
+	m.run("ping -c 1 -W 20 10.77.0.1")
+	return strings.TrimSpace(m.run("ip neigh show 10.77.0.1 | sed 's/.*lladdr \\([0-9a-f:]*\\).*/\\1/'"))
+}
+
+const gigabyte = 1 << 30
+
+// Much goes through the gateway at once, and in each connection all that it should.
+func TestTransfersThroughTheGateway(t *testing.T) {
+	s := newSite(t)
+	s.quiet = true
+	s.newTAP()
+	need(t, "curl", "socat", "python3", "iperf3")
+	within(t, s.world, func() {
+		cmd := exec.Command("iperf3", "-s")
+		start(t, cmd)
+	})
+	s.serveFiles("127.0.0.1:8080")
+	l := s.up("--tap", "tap0", "--loopback")
+	box := s.newBox("box", 1)
+	box.lease()
+	slaac(box)
+
+	// Who dials one that does not answer keeps up nobody who dials one that does.
+	box.run("for k in $(seq 20); do socat -u /dev/null TCP:" + blackHole + ":80 >/dev/null 2>&1 & done")
+	box.run("curl -sS -m 60 http://www.example.test/1000 | wc -c | grep -qx 1000")
+	if n := strings.Count(box.run("ss -Htn state syn-sent"), blackHole); n != 20 {
+		t.Errorf("%d of 20 wait for an answer", n)
+	}
+	for _, from := range []string{"www.example.test", "10.77.0.1:8080"} {
+		isFile(t, "from "+from, gigabyte, box.run(fmt.Sprintf("curl -sS -m 200 http://%s/%d | sha256sum", from, gigabyte)))
+	}
+	box.run("head -c 1000000 /dev/urandom >/run/sent && socat -t 60 - TCP:" + www + ":7 </run/sent | cmp - /run/sent")
+	box.run(`python3 -c '
+import socket
+all = [socket.create_connection(("` + www + `", 7), 60) for k in range(1000)]
+for k, c in enumerate(all): c.sendall(b"%d" % k); c.shutdown(socket.SHUT_WR)
+for k, c in enumerate(all): assert c.makefile("rb").read() == b"%d" % k, k
+'`)
+	for _, args := range []string{"-n 200M", "-n 200M -R", "-n 200M -P 4", "-n 200M -P 4 -R", "-6 -n 100M", "-u -b 20M -l 1400 -n 5M", "-u -b 20M -l 1400 -n 5M -R"} {
+		host := www
+		if strings.Contains(args, "-6") {
+			host = wwwSix
+		}
+		holds(t, "iperf3 "+args, box.run("iperf3 -c "+host+" "+args), "iperf Done.")
 	}
 	l.down()
 }

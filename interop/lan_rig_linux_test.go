@@ -113,10 +113,7 @@ func (s *site) serveWorld() {
 	if _, ok := said.await("started", 0, patience); !ok {
 		s.Fatalf("dnsmasq: %s", said)
 	}
-	l, err := net.Listen("tcp", ":80")
-	if err != nil {
-		s.Fatal(err)
-	}
+	s.serveFiles(":80")
 	echoes, err := net.Listen("tcp", ":7")
 	if err != nil {
 		s.Fatal(err)
@@ -134,6 +131,15 @@ func (s *site) serveWorld() {
 			}()
 		}
 	}()
+}
+
+// serveFiles offers files of any length by HTTP.
+func (s *site) serveFiles(address string) {
+	s.Helper()
+	l, err := net.Listen("tcp", address)
+	if err != nil {
+		s.Fatal(err)
+	}
 	mux := http.NewServeMux()
 	mux.HandleFunc("/{length}", func(w http.ResponseWriter, r *http.Request) {
 		var n int64
