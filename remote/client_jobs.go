@@ -20,10 +20,13 @@ const featureJobs = "attach"
 var ErrNoJobs = errors.New("the server keeps no jobs")
 
 // needJobs makes sure that the server keeps jobs.
-func (cl *Client) needJobs(ctx context.Context) error {
+func (cl *Client) needJobs(ctx context.Context) error { return cl.need(ctx, featureJobs, ErrNoJobs) }
+
+// need makes sure that the server has a feature; without it, the error is lacks.
+func (cl *Client) need(ctx context.Context, feature string, lacks error) error {
 	hello, err := cl.Connected(ctx)
-	if err == nil && !slices.Contains(hello.Features, featureJobs) {
-		err = ErrNoJobs
+	if err == nil && !slices.Contains(hello.Features, feature) {
+		err = lacks
 	}
 	return err
 }
@@ -41,6 +44,9 @@ func (cl *Client) Start(ctx context.Context, cmd Command) (Result, error) {
 		return *refused, nil
 	}
 	if err := cl.needJobs(ctx); err != nil {
+		return lost(cmd.Job, err)
+	}
+	if err := cl.needTerminals(ctx, &cmd); err != nil {
 		return lost(cmd.Job, err)
 	}
 	header := func(h *frame.Builder) {
@@ -84,20 +90,41 @@ type Attachment struct {
 	Cancel bool
 	// Signals are sent to the job's process group. It may be nil.
 	Signals <-chan string
+	// Take puts this client in the place of the one that started the job, or took it last:
+	// that one's call ends, Stdin is the job's standard input from now on, and if ctx ends,
+	// the job is ended, unless with ErrLeave.
+	Take  bool
+	Stdin io.Reader
+	// Terminal is the terminal at which a client is that takes a job on a terminal. The
+	// program is told its size, and to draw all anew. Its Type is not used.
+	Terminal *Terminal
 }
 
 // Attach gives out a job's output until the job has ended, and then its result, in
 // which the numbers of bytes are the whole outputs'. If ctx ends first, the
 // job goes on: then the Reason is Running. The error is as Run's.
 func (cl *Client) Attach(ctx context.Context, a Attachment) (Result, error) {
-	return cl.attach(ctx, a.errand(), a.Cancel)
+	e, done := a.errand()
+	defer done()
+	return cl.attach(ctx, e, a.Cancel)
 }
 
-func (a *Attachment) errand() *errand {
-	return &errand{
+func (a *Attachment) errand() (e *errand, done func()) {
+	e = &errand{
 		Command: Command{Job: a.Job, Stdout: a.Stdout, Stderr: a.Stderr, Signals: a.Signals},
-		view:    true, acks: a.Acknowledge, onGap: a.OnGap, at: [2]int64{a.StdoutOffset, a.StderrOffset},
+		view:    true, take: a.Take, acks: a.Acknowledge, onGap: a.OnGap, at: [2]int64{a.StdoutOffset, a.StderrOffset},
 	}
+	if !a.Take {
+		return e, func() {}
+	}
+	e.Terminal = a.Terminal.copy()
+	if a.Stdin == nil {
+		return e, func() {}
+	}
+	in := newReplay(a.Stdin)
+	in.unplaced = true
+	e.feed = in.feed
+	return e, in.close
 }
 
 // attach goes on with an errand, from where it is.
@@ -110,9 +137,13 @@ func (cl *Client) attach(ctx context.Context, e *errand, cancel bool) (Result, e
 	}
 	r, err := cl.carry(ctx, e, func(h *frame.Builder) {
 		h.Str("kind", kindAttach).Str("job", e.Job).Int("stdout_offset", e.at[0]).Int("stderr_offset", e.at[1])
-		h.Int("own", e.rank).Bool("stdin", e.feed != nil).Bool("cancel", cancel)
+		h.Int("own", e.rank).Bool("take", e.take && e.rank == 0)
+		h.Bool("stdin", e.feed != nil).Bool("cancel", cancel)
+		if t := e.Terminal; t != nil && t.Window.valid() {
+			h.Int("rows", int64(t.Window.Rows)).Int("cols", int64(t.Window.Cols))
+		}
 	}, nil, true)
-	if e.view && r.Reason == Cancelled && ctx.Err() != nil {
+	if e.view && !e.take && r.Reason == Cancelled && ctx.Err() != nil {
 		return Result{Job: r.Job, Reason: Running, StdoutGap: r.StdoutGap, StderrGap: r.StderrGap}, err
 	}
 	return r, err
@@ -141,6 +172,7 @@ type Job struct {
 	StdoutBytes, StderrBytes   int64
 	StdoutOffset, StderrOffset int64
 	Acknowledged               bool
+	Terminal                   bool // it runs on one
 }
 
 // Jobs lists the jobs that the server keeps and this client may see, oldest first.
@@ -242,6 +274,8 @@ func (j *Job) set(name string, v frame.Value) (err error) {
 		j.StdoutOffset, err = v.Int(0, maxInt)
 	case "stderr_offset":
 		j.StderrOffset, err = v.Int(0, maxInt)
+	case "tty":
+		j.Terminal, err = v.Bool()
 	case "acked":
 		j.Acknowledged, err = v.Bool()
 	}

@@ -62,7 +62,17 @@ type Command struct {
 	// Signals are sent to the command's process group: names without SIG, or
 	// numbers. It may be nil.
 	Signals <-chan string
+	// Terminal, if not nil, is what the command gets in place of pipes. Then all of its
+	// output comes to Stdout, and the end of Stdin is typed as Ctrl-D.
+	Terminal *Terminal
+	// Login has the login shell of the user run in place of Args, which must be empty.
+	Login bool
 }
+
+// ErrLeave is the cause of a context that is to leave a command and not to end it: it then
+// goes on without a client for as long as it likes, and the Reason is Running. It must be
+// one that the server keeps.
+var ErrLeave = errors.New("left")
 
 // A Result is what became of a command.
 type Result struct {
@@ -111,6 +121,10 @@ func (cl *Client) start(ctx context.Context, e *errand, body []byte) (Result, er
 			return lost(e.Job, err)
 		}
 	}
+	if err := cl.needTerminals(ctx, &e.Command); err != nil {
+		return lost(e.Job, err)
+	}
+	e.Terminal = e.Terminal.copy()
 	return cl.carry(ctx, e, func(h *frame.Builder) {
 		e.header(h)
 		if e.rank > 0 {
@@ -123,6 +137,7 @@ func (cl *Client) start(ctx context.Context, e *errand, body []byte) (Result, er
 type errand struct {
 	Command
 	view    bool                                 // the command is not this client's own: it only looks on
+	take    bool                                 // ... until it has taken the place of who it belongs to
 	acks    bool                                 // the server is told when all has come
 	feed    func(call *clientCall, resumes bool) // gives the call its standard input; nil if there is none
 	rank    int64                                // of its next call as the command's own
@@ -163,6 +178,9 @@ func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Build
 	e.account(call)
 	if err != nil {
 		return lost(e.Job, err)
+	}
+	if m.reason == Cancelled && left(ctx) {
+		return Result{Job: e.Job, Reason: Running}, nil
 	}
 	r, err := e.result(call, &m)
 	if err == nil && e.acks {
@@ -218,6 +236,7 @@ func (e *errand) account(call *clientCall) {
 		}
 	}
 	e.started = true
+	e.rank = max(e.rank, call.how.own)
 }
 
 // result is what an exit says.
@@ -266,8 +285,12 @@ func (cmd *Command) prepare(ctx context.Context) ([]byte, *Result) {
 // check says what the server would take for a breach.
 func (cmd *Command) check() error {
 	switch {
-	case len(cmd.Args) == 0 || cmd.Shell && len(cmd.Args) != 1:
+	case cmd.Login && (cmd.Shell || len(cmd.Args) > 0):
+		return errors.New("a login shell takes no arguments")
+	case !cmd.Login && (len(cmd.Args) == 0 || cmd.Shell && len(cmd.Args) != 1):
 		return errors.New("no command")
+	case cmd.Terminal != nil && (cmd.Terminal.Window != Window{} && !cmd.Terminal.Window.valid() || len(cmd.Terminal.Type) > maxTerm):
+		return errors.New("no terminal is of that size or type")
 	case !validJob(cmd.Job):
 		return fmt.Errorf("not a job's id: %q", clip(cmd.Job, 80))
 	case len(cmd.Dir) > maxPath:
@@ -281,7 +304,7 @@ func (cmd *Command) check() error {
 // body is the arguments, then the variables, each ended by NUL.
 func (cmd *Command) body() ([]byte, error) {
 	var b bytes.Buffer
-	for _, list := range [][]string{cmd.Args, cmd.Env} {
+	for _, list := range [][]string{cmd.words(), cmd.Env} {
 		for _, s := range list {
 			if strings.IndexByte(s, 0) >= 0 {
 				return nil, fmt.Errorf("a NUL byte cannot be in an argument or variable: %q", clip(s, 40))
@@ -299,8 +322,28 @@ func (cmd *Command) body() ([]byte, error) {
 	return b.Bytes(), nil
 }
 
+// words are the arguments that are sent.
+func (cmd *Command) words() []string {
+	if cmd.Login {
+		return []string{""}
+	}
+	return cmd.Args
+}
+
 func (cmd *Command) header(h *frame.Builder) {
-	h.Str("kind", kindRun).Str("job", cmd.Job).Int("args", int64(len(cmd.Args)))
+	h.Str("kind", kindRun).Str("job", cmd.Job).Int("args", int64(len(cmd.words())))
+	if cmd.Login {
+		h.Bool("login", true)
+	}
+	if t := cmd.Terminal; t != nil {
+		h.Bool("tty", true)
+		if t.Type != "" {
+			h.Str("term", t.Type)
+		}
+		if t.Window.valid() {
+			h.Int("rows", int64(t.Window.Rows)).Int("cols", int64(t.Window.Cols))
+		}
+	}
 	if cmd.Shell {
 		h.Bool("shell", true)
 	}
@@ -383,6 +426,10 @@ func (cl *Client) await(ctx context.Context, call *clientCall, cmd *Command) (me
 	done := ctx.Done()
 	var late <-chan time.Time
 	signals := cmd.Signals
+	var resized <-chan Window
+	if cmd.Terminal != nil {
+		resized = cmd.Terminal.Resized
+	}
 	for {
 		select {
 		case m := <-call.exit:
@@ -392,6 +439,14 @@ func (cl *Client) await(ctx context.Context, call *clientCall, cmd *Command) (me
 				signals = nil
 			}
 			cl.signal(call, name)
+			continue
+		case w, ok := <-resized:
+			if !ok {
+				resized = nil
+			} else if w.valid() {
+				cmd.Terminal.Window = w
+				cl.resize(call, w)
+			}
 			continue
 		case call.inputErr = <-call.failed:
 		case <-done:
@@ -407,7 +462,11 @@ func (cl *Client) await(ctx context.Context, call *clientCall, cmd *Command) (me
 		}
 		// Input or patience is at its end.
 		done = nil
-		cl.cancel(call)
+		if call.inputErr == nil && left(ctx) {
+			cl.detach(cmd.Job)
+		} else {
+			cl.cancel(call)
+		}
 		late = time.After(max(cmd.KillAfter, DefaultKillAfter) + DefaultKillAfter)
 	}
 }

@@ -15,7 +15,8 @@
 //
 // A server with a [Server.State] keeps jobs: commands that outlive their connection,
 // and the server too. [Client.Start] starts one, [Client.Attach] sees its output again,
-// and a [Lasting] carries an ordinary run over connections that break.
+// and a [Lasting] carries an ordinary run over connections that break. One with a
+// [Terminal] is like a shell that can be left, with [ErrLeave], and taken again.
 //
 // The package does not know who is at the other end: who may come in is settled
 // before, by [Server.Admit] and package identity. It does not use a shell unless

@@ -20,14 +20,15 @@ var everyKind = []string{
 	`{"kind":"credit","call":1,"fd":1,"limit":2000000}`,
 	`{"kind":"stop","call":1,"fd":2}`,
 	`{"kind":"args","call":2,"size":2}`,
-	`{"kind":"run","call":1,"job":"a.B_c-9","args":1,"shell":true,"dir":"/","dir_b64":"Lw==","stdin":true,"timeout_ms":1,"kill_after_ms":1,"linger_ms":1,"detach":true,"size":2}`,
-	`{"kind":"attach","call":3,"job":"a","stdout_offset":1,"stderr_offset":2,"own":1,"stdin":true,"cancel":true}`,
+	`{"kind":"run","call":1,"job":"a.B_c-9","args":1,"shell":true,"dir":"/","dir_b64":"Lw==","stdin":true,"timeout_ms":1,"kill_after_ms":1,"linger_ms":1,"detach":true,"tty":true,"term":"vt100","rows":24,"cols":80,"login":true,"size":2}`,
+	`{"kind":"attach","call":3,"job":"a","stdout_offset":1,"stderr_offset":2,"own":1,"take":true,"stdin":true,"cancel":true,"detach":true,"rows":1,"cols":65535}`,
 	`{"kind":"jobs","call":6}`,
 	`{"kind":"ack","job":"a"}`,
 	`{"kind":"taken","call":1,"fd":1,"offset":0}`,
 	`{"kind":"signal","call":1,"signal":"TERM"}`,
+	`{"kind":"window","call":1,"rows":1,"cols":65535}`,
 	`{"kind":"cancel","call":1}`,
-	`{"kind":"started","call":1,"job":"a","pid":7,"stdin_offset":0,"stdout_offset":1,"stderr_offset":2}`,
+	`{"kind":"started","call":1,"job":"a","pid":7,"stdin_offset":0,"stdout_offset":1,"stderr_offset":2,"own":3}`,
 	`{"kind":"exit","call":1,"reason":"signalled","signal":"KILL","signal_number":9,"stdout_bytes":0,"stderr_bytes":0,"held":true,"duration_ms":1,"error":"x"}`,
 	`{"kind":"get","call":4,"paths":1,"size":2}`,
 	`{"kind":"put","call":5,"into":true,"durable":true,"dry_run":true,"size":2}`,
@@ -62,7 +63,8 @@ func FuzzMessage(f *testing.F) {
 			t.Errorf("let through: %s", header)
 		case m.has&hasCall != 0 && (m.call < 1 || m.call > maxInt), m.fd < 0 || m.fd > 2, m.offset < 0, m.limit < 0,
 			m.code < 0 || m.code > 255, m.args < 0 || m.args > maxStrings, len(m.dir) > maxPath, len(m.signal) > maxSignal,
-			len(m.features) > 64, len(m.err) > maxText, m.timeout < 0, m.killAfter < 0, m.linger < 0, min(m.begin[0], m.begin[1], m.begin[2]) < 0:
+			len(m.features) > 64, len(m.err) > maxText, m.timeout < 0, m.killAfter < 0, m.linger < 0, m.own < 0, len(m.term) > maxTerm,
+			m.rows < 0 || m.rows > maxSide, m.cols < 0 || m.cols > maxSide, min(m.begin[0], m.begin[1], m.begin[2]) < 0:
 			t.Errorf("out of bounds: %+v", m)
 		}
 	})

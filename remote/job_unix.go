@@ -71,7 +71,10 @@ func (j *job) encode() ([]byte, error) {
 	}
 	h.Reset().Str("kind", kindRun).Int("call", 1).Str("job", j.m.job).Int("args", int64(len(j.spec.args)))
 	strOrBase64(&h, "dir", j.spec.dir)
-	h.Bool("stdin", j.spec.stdin).Bool("detach", j.m.detach)
+	h.Bool("stdin", j.spec.stdin).Bool("detach", j.m.detach).Bool("login", j.spec.login)
+	if tty := j.spec.tty; tty != nil {
+		h.Bool("tty", true).Str("term", tty.term).Int("rows", int64(tty.size.Rows)).Int("cols", int64(tty.size.Cols))
+	}
 	for _, n := range []struct {
 		name  string
 		value int64
@@ -137,7 +140,10 @@ func (j *job) decode(r io.Reader) error {
 	if len(list) < j.m.args {
 		return errors.New("not as many arguments as there should be")
 	}
-	j.spec = processSpec{args: list[:j.m.args], env: list[j.m.args:], dir: j.m.dir, stdin: j.m.stdin, job: j.m.job}
+	j.spec = processSpec{
+		args: list[:j.m.args], env: list[j.m.args:], dir: j.m.dir, stdin: j.m.stdin,
+		tty: j.m.terminal(), login: j.m.login, job: j.m.job,
+	}
 	return nil
 }
 

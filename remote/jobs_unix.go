@@ -75,7 +75,7 @@ func (st store) describe(j *job) ([]byte, error) {
 		return nil, err
 	}
 	var h frame.Builder
-	h.Str("kind", "job").Str("job", j.m.job).Int("start_ms", j.created.UnixMilli()).Bool("acked", j.acked)
+	h.Str("kind", "job").Str("job", j.m.job).Int("start_ms", j.created.UnixMilli()).Bool("acked", j.acked).Bool("tty", j.m.tty)
 	took := time.Since(j.created).Milliseconds()
 	if e := j.state; j.over() {
 		h.Str("state", e.reason).Int("code", int64(e.code))

@@ -107,12 +107,14 @@ type keeper struct {
 	ctx     context.Context
 	end     context.CancelCauseFunc
 	signals chan string
+	windows chan Window
 
 	mu       sync.Mutex
 	attached int         // calls
 	owner    *serverCall // the one that is the run's own
 	rank     int64       // of the last one that was
 	linger   *time.Timer
+	detached bool // it goes on without a client
 }
 
 // keep is the life of a keeper.
@@ -173,12 +175,12 @@ func (k *keeper) hurry() {
 }
 
 func newKeeper(j *job) *keeper {
-	k := &keeper{j: j, start: time.Now(), signals: make(chan string, 16)}
+	k := &keeper{j: j, start: time.Now(), signals: make(chan string, 16), windows: make(chan Window, 1), detached: j.m.detach}
 	k.ctx, k.end = context.WithCancelCause(context.Background())
 	for i := range k.out {
 		k.out[i] = newSpool(".", i+1, j.spool)
 	}
-	if j.spec.stdin {
+	if j.spec.stdin || j.m.tty { // who attaches later may type
 		k.in = newInlet()
 	}
 	first := j.linger()
@@ -214,7 +216,7 @@ func (k *keeper) run(ln net.Listener) ending {
 		}
 	}()
 	r := running{
-		p: p, start: k.start, ctx: k.ctx, down: down, signals: k.signals,
+		p: p, start: k.start, ctx: k.ctx, down: down, signals: k.signals, windows: k.windows,
 		stdout: k.out[0], stderr: k.out[1], asked: k.hurry,
 	}
 	if k.in != nil {
@@ -241,14 +243,14 @@ func terminated() <-chan struct{} {
 // away, for the job's time to linger.
 func (k *keeper) forsaken() {
 	k.mu.Lock()
-	alone := k.attached == 0
+	alone := k.attached == 0 && !k.detached
 	back := k.owner != nil
 	k.mu.Unlock()
 	if !back {
 		k.out[0].hold(nobody)
 		k.out[1].hold(nobody)
 	}
-	if alone && !k.j.m.detach {
+	if alone {
 		k.end(errLeft)
 	}
 }
@@ -264,11 +266,16 @@ func (k *keeper) serve(call *serverCall, m *message) ending {
 	}
 	defer k.linger.Reset(k.j.linger())
 	e := ending{reason: Cancelled, err: errTakenOver.Error()}
-	if k.arrive(call, m.own) {
+	rank, ok := k.arrive(call, m)
+	switch {
+	case m.detach:
+		k.detach()
+		e.err = errDetached.Error()
+	case ok:
 		if m.cancel {
 			k.end(errAsked)
 		}
-		v := viewer{k: k, call: call, own: m.own > 0, readers: readers}
+		v := viewer{k: k, call: call, rank: rank, readers: readers}
 		e = v.follow()
 	}
 	own := k.leave(call)
@@ -281,15 +288,23 @@ func (k *keeper) serve(call *serverCall, m *message) ending {
 // arrive counts a call in. If it has a rank, it takes the place of the run's own call,
 // unless one of a higher rank has had it: a client that comes back may overtake what it
 // asked for before. Then arrive says no.
-func (k *keeper) arrive(call *serverCall, rank int64) bool {
+func (k *keeper) arrive(call *serverCall, m *message) (rank int64, ok bool) {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.attached++
+	rank = m.own
 	switch {
+	case m.take:
+		rank = k.rank + 1
 	case rank == 0:
-		return true
+		return 0, true
 	case rank < k.rank:
-		return false
+		return 0, false
+	}
+	if m.rows > 0 && m.cols > 0 {
+		w := m.window()
+		w.redraw = m.take // its new owner has seen nothing of it
+		replaceWindow(k.windows, w)
 	}
 	if k.owner != nil {
 		k.owner.end(errTakenOver)
@@ -298,7 +313,31 @@ func (k *keeper) arrive(call *serverCall, rank int64) bool {
 	for _, s := range k.out {
 		s.hold(nobody) // the call's readers hold what it needs
 	}
-	return true
+	return rank, true
+}
+
+// detach has the job go on without a client, and ends the run's own call, for which
+// nothing is held any more.
+func (k *keeper) detach() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.detached = true
+	if k.owner != nil {
+		k.owner.end(errDetached)
+		k.owner = nil
+	}
+	for _, s := range k.out {
+		s.hold(nobody)
+	}
+}
+
+// resize passes on the size of the terminal at which the run's own client is.
+func (k *keeper) resize(call *serverCall, w Window) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.owner == call {
+		replaceWindow(k.windows, w)
+	}
 }
 
 // leave counts a call out, and says whether it was still the run's own.
@@ -316,7 +355,7 @@ func (k *keeper) leave(call *serverCall) (own bool) {
 type viewer struct {
 	k       *keeper
 	call    *serverCall
-	own     bool
+	rank    int64 // as the run's own, 0 if it is none
 	readers [2]*spoolReader
 }
 
@@ -338,7 +377,7 @@ func (v *viewer) follow() ending {
 		at[0] = k.in.own(call.stdin)
 		defer k.in.disown(call.stdin)
 	}
-	call.begin(kindAttach, k.j.m.job, int64(k.pid), at)
+	call.begin(&message{kind: kindAttach, job: k.j.m.job, pid: int64(k.pid), own: v.rank, begin: at})
 	for i, s := range out {
 		go v.copy(k.out[i], v.readers[i], s)
 	}
@@ -361,7 +400,7 @@ func (v *viewer) copy(s *spool, r *spoolReader, to *sendStream) {
 		_, err = to.Write(b[:n])
 		if errors.Is(err, errStopped) {
 			r.leave(false)
-			if v.own {
+			if v.rank > 0 {
 				s.stop()
 			}
 		}
@@ -381,9 +420,11 @@ func (v *viewer) steer() ending {
 			case v.k.signals <- name:
 			default:
 			}
+		case w := <-v.call.windows:
+			v.k.resize(v.call, w)
 		case <-ended:
 			why := context.Cause(v.call.ctx)
-			if why != errAsked || !v.own {
+			if why != errAsked || v.rank == 0 {
 				return ending{reason: Cancelled, err: why.Error()}
 			}
 			ended = nil

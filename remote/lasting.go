@@ -60,8 +60,14 @@ func (l *Lasting) Run(ctx context.Context, cl *Client, cmd Command) (Result, err
 
 // Attach is [Client.Attach], likewise.
 func (l *Lasting) Attach(ctx context.Context, cl *Client, a Attachment) (Result, error) {
-	e := a.errand()
-	return l.carry(ctx, cl, e, func(cl *Client) (Result, error) { return cl.attach(ctx, e, a.Cancel) })
+	e, done := a.errand()
+	defer done()
+	return l.carry(ctx, cl, e, func(cl *Client) (Result, error) {
+		if e.rank > 0 {
+			e.rank++
+		}
+		return cl.attach(ctx, e, a.Cancel)
+	})
 }
 
 // carry has one connection after another go on with an errand.

@@ -28,6 +28,7 @@ const (
 	kindGet    = "get"
 	kindPut    = "put"
 	kindSignal = "signal"
+	kindWindow = "window"
 	kindCancel = "cancel"
 
 	kindDial    = "dial"
@@ -47,7 +48,9 @@ const (
 	maxArgs    = 8 << 20
 	maxStrings = 1 << 20 // arguments and variables
 	maxSignal  = 16
-	maxCalls   = 64 // open calls of a connection
+	maxTerm    = 64
+	maxSide    = 1<<16 - 1 // rows or columns of a terminal
+	maxCalls   = 64        // open calls of a connection
 	firstLimit = 1 << 20
 )
 
@@ -82,7 +85,13 @@ type message struct {
 	linger      int64 // milliseconds
 	detach      bool
 	own         int64
+	take        bool
 	cancel      bool
+	tty         bool
+	term        string
+	rows        int
+	cols        int
+	login       bool
 	begin       [3]int64 // stdin_offset, stdout_offset, stderr_offset
 	signal      string
 	pid         int64
@@ -124,6 +133,8 @@ const (
 	hasAddress
 	hasListener
 	hasConnection
+	hasRows
+	hasCols
 )
 
 // A rule says which members a kind must have, and whether it may have a body.
@@ -151,6 +162,7 @@ var rules = map[string]*rule{
 	kindGet:     {kindGet, hasCall | hasPaths, true},
 	kindPut:     {kindPut, hasCall, true},
 	kindSignal:  {kindSignal, hasCall | hasSignal, false},
+	kindWindow:  {kindWindow, hasCall | hasRows | hasCols, false},
 	kindCancel:  {kindCancel, hasCall, false},
 	kindDial:    {kindDial, hasCall | hasAddress, false},
 	kindListen:  {kindListen, hasCall | hasAddress, false},
@@ -264,8 +276,22 @@ func (m *message) setCall(name string, v frame.Value) (err error) {
 		m.detach, err = v.Bool()
 	case "own":
 		m.own, err = v.Int(0, maxInt)
+	case "take":
+		m.take, err = v.Bool()
 	case "cancel":
 		m.cancel, err = v.Bool()
+	case "tty":
+		m.tty, err = v.Bool()
+	case "term":
+		m.term, err = v.Text(maxTerm)
+	case "rows":
+		m.has |= hasRows
+		m.rows, err = small(v, 1, maxSide)
+	case "cols":
+		m.has |= hasCols
+		m.cols, err = small(v, 1, maxSide)
+	case "login":
+		m.login, err = v.Bool()
 	case "stdin_offset":
 		m.begin[0], err = v.Int(0, maxInt)
 	case "stdout_offset":

@@ -22,8 +22,10 @@ type processSpec struct {
 	env   []string // added to this process's own
 	dir   string
 	stdin bool
-	job   string // if not empty, it is kept: it leads a session, and ends with who started it
-	group string // the folder of its control group, if it has one
+	tty   *ttySpec // nil if it gets no terminal
+	login bool     // it is the login shell of the user, and args says nothing
+	job   string   // if not empty, it is kept: it leads a session, and ends with who started it
+	group string   // the folder of its control group, if it has one
 }
 
 // jobVariable holds the job's id in a kept command's environment.
@@ -41,6 +43,7 @@ func (e *startError) Error() string { return e.what }
 // go; until reap the kernel keeps the group's number for it.
 type process struct {
 	cmd            *exec.Cmd
+	tty            bool     // it has a terminal: stdin and stdout are our side of it, stderr is nil
 	stdin          *os.File // nil if it has none
 	stdout, stderr *os.File
 	group          string // its control group's folder, or ""
@@ -54,15 +57,19 @@ func startProcess(spec *processSpec) (*process, error) {
 	if spec.job != "" {
 		env = append(env, jobVariable+"="+spec.job)
 	}
+	if spec.tty != nil {
+		env = append(env, "TERM="+spec.tty.term)
+	}
 	if info, err := os.Stat(spec.dir); err != nil || !info.IsDir() {
 		return nil, &startError{125, fmt.Sprintf("no such directory: %s", spec.dir)}
 	}
-	path, err := lookPath(spec.args[0], spec.dir, env)
+	path, args, err := spec.program(env)
 	if err != nil {
 		return nil, err
 	}
 	p := &process{ended: make(chan struct{}), group: spec.group}
-	p.cmd = &exec.Cmd{Path: path, Args: spec.args, Env: env, Dir: spec.dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: spec.job == "", Setsid: spec.job != ""}}
+	session := spec.job != "" || spec.tty != nil
+	p.cmd = &exec.Cmd{Path: path, Args: args, Env: env, Dir: spec.dir, SysProcAttr: &syscall.SysProcAttr{Setpgid: !session, Setsid: session}}
 	if spec.job != "" {
 		p.endWithParent()
 	}
@@ -73,7 +80,12 @@ func startProcess(spec *processSpec) (*process, error) {
 		}
 		defer done()
 	}
-	theirs, err := p.pipes(spec.stdin)
+	var theirs []*os.File
+	if spec.tty != nil {
+		theirs, err = p.terminal(spec.tty)
+	} else {
+		theirs, err = p.pipes(spec.stdin)
+	}
 	defer closeAll(theirs)
 	if err == nil {
 		err = p.start()
@@ -83,6 +95,15 @@ func startProcess(spec *processSpec) (*process, error) {
 		return nil, startFault(path, spec.dir, err)
 	}
 	return p, nil
+}
+
+// program finds what to start, and its arguments, of which the first is its name.
+func (spec *processSpec) program(env []string) (path string, args []string, err error) {
+	if spec.login {
+		return loginShell(), spec.args, nil // whose name says what it is
+	}
+	path, err = lookPath(spec.args[0], spec.dir, env)
+	return path, spec.args, err
 }
 
 // pipes makes the ends of both sides. The program's are returned to be closed
@@ -179,7 +200,16 @@ func (p *process) pid() int { return p.cmd.Process.Pid }
 // exited is closed when the program has ended; its group is not reaped by that.
 func (p *process) exited() <-chan struct{} { return p.ended }
 
-func (p *process) terminate() { p.send(unix.SIGTERM) }
+// terminate asks the group to end: by TERM, or if it has a terminal, by hanging up, for
+// shells at one do not listen to TERM.
+func (p *process) terminate() {
+	if p.tty {
+		p.send(unix.SIGHUP)
+		p.send(unix.SIGCONT)
+		return
+	}
+	p.send(unix.SIGTERM)
+}
 
 // kill kills the group, and if there is a control group, what has left it, too.
 func (p *process) kill() {
@@ -201,9 +231,14 @@ func (p *process) signal(name string) {
 	}
 }
 
-// send signals the group. The group may be empty but for the ended leader: then
-// nobody is left to tell.
-func (p *process) send(sig syscall.Signal) { _ = unix.Kill(-p.pid(), sig) }
+// send signals the group, and on a terminal the one in its foreground. The group may be
+// empty but for the ended leader: then nobody is left to tell.
+func (p *process) send(sig syscall.Signal) {
+	_ = unix.Kill(-p.pid(), sig)
+	if front := p.foreground(); front > 1 && front != p.pid() {
+		_ = unix.Kill(-front, sig)
+	}
+}
 
 // reap takes the ended program's status. After it the group's number is free.
 func (p *process) reap() ending {

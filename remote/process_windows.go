@@ -13,6 +13,8 @@ type processSpec struct {
 	env   []string
 	dir   string
 	stdin bool
+	tty   *ttySpec // nil if it gets no terminal
+	login bool     // it is the login shell of the user, and args says nothing
 	job   string
 	group string
 }
@@ -25,6 +27,7 @@ type startError struct {
 func (e *startError) Error() string { return e.what }
 
 type process struct {
+	tty            bool
 	stdin          *os.File
 	stdout, stderr *os.File
 }
@@ -39,6 +42,7 @@ func (*process) terminate()              {}
 func (*process) kill()                   {}
 func (*process) signal(string)           {}
 func (*process) reap() ending            { return ending{} }
+func (*process) resize(Window)           {}
 
 func readable(*os.File) bool { return false }
 func unheld(*os.File) bool   { return true }

@@ -18,6 +18,8 @@ type replay struct {
 	buf   []byte // read, and not known to be taken
 	err   error  // why no more is read: io.EOF or what went wrong
 	over  bool   // nobody wants more
+	// unplaced is true until the first call says which position the first byte has.
+	unplaced bool
 }
 
 // newReplay begins to read r. Like Run, it cannot end a Read that is under way.
@@ -64,6 +66,15 @@ func (in *replay) taken(to int64) {
 	}
 }
 
+// place makes a position that of the first byte, if it has none.
+func (in *replay) place(at int64) {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	if in.unplaced {
+		in.unplaced, in.base = false, at
+	}
+}
+
 // close lets the reading end.
 func (in *replay) close() {
 	in.mu.Lock()
@@ -85,6 +96,7 @@ func (in *replay) feed(call *clientCall, resumes bool) {
 		case <-call.stdin.c.done:
 			return
 		}
+		in.place(at)
 		in.taken(at)
 	}
 	call.stdin.whenTaken(in.taken)

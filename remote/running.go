@@ -36,6 +36,7 @@ type running struct {
 	ctx            context.Context // ends with the reason why the command must
 	down           <-chan struct{} // closed when the server ends
 	signals        <-chan string
+	windows        <-chan Window
 	stdin          inflow        // nil if it has none
 	stdout, stderr io.Writer     // they fail when their reader wants no more
 	timeout        time.Duration // 0 means none
@@ -72,8 +73,10 @@ var errTimeout = errors.New("its time ran out")
 func (r *running) wait() ending {
 	var copies, feed sync.WaitGroup
 	copies.Go(func() { r.drain(r.p.stdout, r.stdout) })
-	copies.Go(func() { r.drain(r.p.stderr, r.stderr) })
-	if r.p.stdin != nil {
+	if r.p.stderr != nil {
+		copies.Go(func() { r.drain(r.p.stderr, r.stderr) })
+	}
+	if r.stdin != nil {
 		feed.Go(r.feed)
 	}
 	drained := make(chan struct{})
@@ -85,7 +88,7 @@ func (r *running) wait() ending {
 	if why != nil {
 		r.p.kill() // what is left of its group
 	}
-	if r.p.stdin != nil {
+	if r.stdin != nil {
 		r.p.stdin.Close()
 		r.stdin.abandon()
 	}
@@ -112,6 +115,8 @@ func (r *running) steer(drained <-chan struct{}) (why error) {
 		timeout = t.C
 	}
 	ended, cancelled, down := r.p.exited(), r.ctx.Done(), r.down
+	var size Window
+	var resize <-chan time.Time
 	for ended != nil || drained != nil {
 		select {
 		case <-ended:
@@ -121,6 +126,15 @@ func (r *running) steer(drained <-chan struct{}) (why error) {
 			drained = nil
 		case name := <-r.signals:
 			r.p.signal(name)
+		case size = <-r.windows:
+			first := size
+			if size.redraw {
+				first = size.other()
+				resize = time.After(redrawAfter)
+			}
+			r.p.resize(first)
+		case <-resize:
+			r.p.resize(size)
 		case <-kill:
 			r.p.kill()
 			r.stopReading()
@@ -158,7 +172,7 @@ func (r *running) terminate(killAfter time.Duration) (kill <-chan time.Time) {
 // over says whether the program has ended by itself and left nobody who could write
 // more: then only the reader of its output is slow, and no time limit is for that.
 func (r *running) over() bool {
-	return r.ended.Load() && unheld(r.p.stdout) && unheld(r.p.stderr)
+	return r.ended.Load() && unheld(r.p.stdout) && (r.p.tty || unheld(r.p.stderr))
 }
 
 // leaderEnded begins the wait for outputs that something else holds open.
@@ -178,7 +192,9 @@ func (r *running) stopReading() {
 func (r *running) deadline(t time.Time) {
 	// An output that has ended and is closed needs none.
 	_ = r.p.stdout.SetReadDeadline(t)
-	_ = r.p.stderr.SetReadDeadline(t)
+	if !r.p.tty {
+		_ = r.p.stderr.SetReadDeadline(t)
+	}
 }
 
 // pipeBuffer is how much a pipe of Linux's holds.
@@ -239,14 +255,38 @@ func (r *running) goOn(f *os.File, err error, more bool) bool {
 
 // feed moves the client's bytes to the program's standard input.
 func (r *running) feed() {
-	_, err := r.stdin.WriteTo(onlyWriter{r.p.stdin})
+	last := lastByte{w: r.p.stdin, b: '\n'}
+	_, err := r.stdin.WriteTo(&last)
 	if r.stdin.failed() {
 		return // a lost connection is not the input's end: the program must not think so
 	}
 	if err != nil {
 		r.stdin.abandon() // the program closed it
 	}
+	if r.p.tty {
+		// A terminal has no end, but a key for it: once it passes on what was typed of
+		// a line.
+		if last.b != '\n' && last.b != '\r' {
+			_, _ = r.p.stdin.Write([]byte{endOfFile})
+		}
+		_, _ = r.p.stdin.Write([]byte{endOfFile})
+		return
+	}
 	r.p.stdin.Close()
+}
+
+// A lastByte remembers the last byte that it wrote.
+type lastByte struct {
+	w io.Writer
+	b byte
+}
+
+func (l *lastByte) Write(p []byte) (int, error) {
+	n, err := l.w.Write(p)
+	if n > 0 {
+		l.b = p[n-1]
+	}
+	return n, err
 }
 
 // onlyWriter hides a file's ReadFrom.

@@ -34,6 +34,8 @@ type Guest struct {
 	Command string
 	// NoPorts keeps the guest from carrying ports. Who has a Command may not either.
 	NoPorts bool
+	// NoTerminal refuses terminals to them.
+	NoTerminal bool
 }
 
 // A Server runs commands and moves files for those who connect. Its fields are

@@ -53,6 +53,7 @@ type serverCall struct {
 	// signals carries the client's signals; one that finds it full is dropped, as
 	// the kernel drops a signal that is already pending.
 	signals chan string
+	windows chan Window // the last one that the client has told and nobody has taken
 
 	stdin          *recvStream
 	stdout, stderr *sendStream
@@ -97,6 +98,9 @@ func (c *serverConn) sayHello() error {
 	var b frame.Builder
 	b.Str("kind", kindHello).Int("version", version).Str("software", plain(c.s.Software, 128))
 	features := []string{featurePorts}
+	if canTerminals {
+		features = append(features, featureTerminals)
+	}
 	if c.s.State != "" || c.s.keeper != nil {
 		features = append(features, featureJobs)
 	}
@@ -126,7 +130,7 @@ func (c *serverConn) handle(m *message, body io.Reader) error {
 	case kindAck:
 		c.s.acknowledge(c.guest, m.job)
 		return nil
-	case kindSignal, kindCancel:
+	case kindSignal, kindWindow, kindCancel:
 		return c.steer(m)
 	}
 	return breach("%s is for the server to send", m.kind)
@@ -199,7 +203,7 @@ func splitStrings(b []byte) ([]string, error) {
 
 // newCall registers a call and its streams, or returns nil if there are too many.
 func (c *serverConn) newCall(m *message) *serverCall {
-	call := &serverCall{c: c, id: m.call, kind: m.kind, start: time.Now(), signals: make(chan string, 16)}
+	call := &serverCall{c: c, id: m.call, kind: m.kind, start: time.Now(), signals: make(chan string, 16), windows: make(chan Window, 1)}
 	call.ctx, call.end = context.WithCancelCause(context.Background())
 	var s streams
 	call.stdout = c.newSendStream(m.call, 1)
@@ -208,7 +212,7 @@ func (c *serverConn) newCall(m *message) *serverCall {
 		call.stderr = c.newSendStream(m.call, 2)
 		s.out[2] = call.stderr
 	}
-	if m.stdin && (m.kind == kindRun || m.kind == kindAttach && m.own > 0) || m.kind == kindGet || m.kind == kindPut || isCarried(m.kind) {
+	if m.stdin && (m.kind == kindRun || m.kind == kindAttach && (m.own > 0 || m.take)) || m.kind == kindGet || m.kind == kindPut || isCarried(m.kind) {
 		call.stdin = c.newRecvStream(m.call, 0)
 		s.in[0] = call.stdin
 	}
@@ -256,6 +260,8 @@ func (c *serverConn) steer(m *message) error {
 		return breach("%s for call %d, which is not open", m.kind, m.call)
 	case m.kind == kindCancel:
 		call.end(errAsked)
+	case m.kind == kindWindow:
+		replaceWindow(call.windows, m.window())
 	default:
 		select {
 		case call.signals <- m.signal:

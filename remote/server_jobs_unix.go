@@ -27,6 +27,7 @@ var (
 	errTakenOver  = errors.New("another client has taken over the job")
 	errNotKept    = errors.New("this server keeps no jobs: it has no folder for their state")
 	errNotYours   = errors.New("this key may see its own jobs only")
+	errDetached   = errors.New("left to go on without a client")
 	errMuteKeeper = errors.New("what keeps the job does not answer")
 )
 
@@ -147,6 +148,8 @@ func (call *serverCall) find(st store, m *message) (*job, error) {
 		return nil, err
 	case !call.c.guest.sees(j):
 		return nil, errNotYours
+	case call.c.guest.NoTerminal && j.m.tty && m.ofOwn():
+		return nil, errNoTerminal
 	}
 	return j, nil
 }
@@ -162,14 +165,14 @@ func (call *serverCall) left(why error) ending {
 
 // begin tells the client that the job runs, and where the call's streams begin. One that
 // is not wanted any more before that stays at 0, where it ends.
-func (call *serverCall) begin(kind, job string, pid int64, at [3]int64) {
-	c := call.c
+func (call *serverCall) begin(how *message) {
+	c, at := call.c, how.begin
 	c.mu.Lock() // so that no stop and no end comes in between
 	defer c.mu.Unlock()
 	switch {
 	case call.stdin == nil, call.stdin.stop:
 		at[0] = 0
-	case kind == kindAttach:
+	case how.kind == kindAttach:
 		// Nothing has come: the client waits for what follows. That of a run begins at 0,
 		// and what the job has already is left out.
 		_ = call.stdin.beginLocked(at[0])
@@ -182,7 +185,7 @@ func (call *serverCall) begin(kind, job string, pid int64, at [3]int64) {
 		}
 	}
 	var h frame.Builder
-	h.Str("kind", kindStarted).Int("call", call.id).Str("job", job).Int("pid", pid)
+	h.Str("kind", kindStarted).Int("call", call.id).Str("job", how.job).Int("pid", how.pid).Int("own", how.own)
 	h.Int("stdin_offset", at[0]).Int("stdout_offset", at[1]).Int("stderr_offset", at[2])
 	_ = c.postLocked(&h, nil)
 }
@@ -194,7 +197,11 @@ type view struct {
 	started bool     // the client knows
 }
 
-// own is the call's rank as the run's own, 0 if it is none.
+// ofOwn says whether a call is to be the run's own.
+func (m *message) ofOwn() bool { return m.own > 0 || m.take || m.kind == kindRun && !m.detach }
+
+// own is the call's rank as the run's own, 0 if it is none, or the keeper has not yet
+// said which.
 func (v *view) own() int64 {
 	if v.m.kind == kindRun && !v.m.detach {
 		return max(v.m.own, 1)
@@ -203,12 +210,16 @@ func (v *view) own() int64 {
 }
 
 // begin tells the client where its streams begin. It is not told twice.
-func (v *view) begin(pid int64, at [3]int64) {
+func (v *view) begin(how message) {
 	if v.started {
 		return
 	}
 	v.started = true
-	v.call.begin(v.m.kind, v.m.job, pid, at)
+	if v.m.take {
+		v.m.take, v.m.own = false, how.own
+	}
+	how.kind, how.job = v.m.kind, v.m.job
+	v.call.begin(&how)
 }
 
 // from is where the outputs go on.
@@ -227,7 +238,11 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 	at := v.from()
 	uc, err := up.openCall(func(h *frame.Builder) {
 		h.Str("kind", kindAttach).Str("job", v.m.job).Int("stdout_offset", at[0]).Int("stderr_offset", at[1])
-		h.Int("own", v.own()).Bool("stdin", call.stdin != nil).Bool("cancel", v.m.cancel)
+		h.Int("own", v.own()).Bool("take", v.m.take).Bool("stdin", call.stdin != nil)
+		h.Bool("cancel", v.m.cancel).Bool("detach", v.m.kind == kindAttach && v.m.detach)
+		if v.m.rows > 0 && v.m.cols > 0 {
+			h.Int("rows", int64(v.m.rows)).Int("cols", int64(v.m.cols))
+		}
 	}, nil, callShape{stdin: call.stdin != nil, stderr: true, resumes: true})
 	if err != nil {
 		up.Close()
@@ -248,15 +263,18 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 		select {
 		case <-begun:
 			begun = nil
-			v.begin(uc.how.pid, uc.how.begin)
+			v.begin(uc.how)
 			v.join(&flows, up, uc, uc.how.begin[0])
 		case m := <-uc.exit:
 			return m.ending(), true
 		case name := <-call.signals:
 			up.signal(uc, name)
+		case w := <-call.windows:
+			v.m.rows, v.m.cols = w.Rows, w.Cols
+			up.resize(uc, w)
 		case <-ended:
 			why := context.Cause(call.ctx)
-			if !errors.Is(why, errAsked) || v.own() == 0 {
+			if !errors.Is(why, errAsked) || !v.m.ofOwn() {
 				return call.left(why), true
 			}
 			ended = nil
@@ -278,7 +296,7 @@ func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int
 		from *recvStream
 		to   *sendStream
 	}{{uc.stdout, call.stdout}, {uc.stderr, call.stderr}} {
-		if v.own() > 0 {
+		if v.m.ofOwn() {
 			out.to.whenTaken(func(offset int64) { up.c.taken(uc.id, out.from.fd, offset) })
 		} else {
 			out.from.confirms() // what is on its way to the client
@@ -335,7 +353,7 @@ func (v *view) replay(j *job) ending {
 	}
 	at := v.from()
 	readers := [2]*spoolReader{outs[0].reader(at[0]), outs[1].reader(at[1])}
-	v.begin(0, [3]int64{0, readers[0].pos, readers[1].pos})
+	v.begin(message{begin: [3]int64{0, readers[0].pos, readers[1].pos}})
 	// A client that wants no more, and one that is gone, end the writing.
 	stop := context.AfterFunc(v.call.ctx, func() {
 		v.call.stdout.stopped()
@@ -348,7 +366,7 @@ func (v *view) replay(j *job) ending {
 		flows.Go(func() { errs[i] = copyOutput(to, readers[i]) })
 	}
 	flows.Wait()
-	if why := context.Cause(v.call.ctx); why != nil && (v.own() == 0 || !errors.Is(why, errAsked)) {
+	if why := context.Cause(v.call.ctx); why != nil && (!v.m.ofOwn() || !errors.Is(why, errAsked)) {
 		return v.call.left(why) // what was sent is not all
 	}
 	if err := cmp.Or(errs[0], errs[1]); err != nil {

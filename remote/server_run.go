@@ -18,6 +18,10 @@ func (call *serverCall) run(m *message, list []string) ending {
 	switch st, ok := c.s.store(); {
 	case ok && st.has(m.job):
 		return call.attach(m, nil)
+	case m.login && (m.shell || m.args != 1 || list[0] != ""):
+		return refusal(125, "a login shell takes no arguments")
+	case m.tty && c.guest.NoTerminal:
+		return refusal(125, errNoTerminal.Error())
 	case m.detach || m.linger > 0:
 		return call.keep(m, list)
 	}
@@ -36,7 +40,7 @@ func (call *serverCall) run(m *message, list []string) ending {
 	var h frame.Builder
 	_ = c.post(h.Str("kind", kindStarted).Int("call", call.id).Str("job", m.job).Int("pid", int64(p.pid())), nil)
 	r := running{
-		p: p, start: call.start, ctx: call.ctx, down: c.down, signals: call.signals,
+		p: p, start: call.start, ctx: call.ctx, down: c.down, signals: call.signals, windows: call.windows,
 		stdout: call.stdout, stderr: call.stderr,
 	}
 	if call.stdin != nil {
@@ -59,16 +63,19 @@ func startRefusal(err error) ending {
 // in its variables and directory, with which it could be made another.
 func (c *serverConn) spec(m *message, list []string) processSpec {
 	args, env := list[:m.args], list[m.args:]
+	tty := m.terminal()
 	switch {
 	case c.guest.Command != "":
 		return processSpec{
 			args:  []string{"/bin/sh", "-c", c.guest.Command},
 			env:   []string{"SSH_ORIGINAL_COMMAND=" + strings.Join(args, " ")},
 			dir:   c.s.home(),
-			stdin: m.stdin,
+			stdin: m.stdin, tty: tty,
 		}
+	case m.login:
+		args = loginWords()
 	case m.shell:
 		args = []string{"/bin/sh", "-c", args[0]}
 	}
-	return processSpec{args: args, env: env, dir: c.s.resolve(m.dir), stdin: m.stdin}
+	return processSpec{args: args, env: env, dir: c.s.resolve(m.dir), stdin: m.stdin, tty: tty, login: m.login}
 }
