@@ -6,7 +6,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,6 +23,8 @@ type attachFlags struct {
 	from       string
 	stderrFrom string
 	encoding   string
+	escape     string
+	view       bool // it does not take a terminal
 	verdict    string
 	reconnect  time.Duration
 }
@@ -38,12 +42,19 @@ output has been seen and 24 hours are over, a week if nobody has looked.
 The server keeps the last 64 MiB of each output. What was dropped before that is
 told; with --json as a line with "gap", the number of bytes.
 
-Ctrl-C ends attach, not the job, which "landline cancel" does.`,
+Ctrl-C ends attach, not the job, which "landline cancel" does.
+
+A shell, and what else has a terminal there (run --tty), is taken to yours, from wherever
+else it is attached: see "landline sh". With --from, or where standard input or output
+is no terminal, attach prints what it has written, as of other jobs.`,
 		Example: `  landline attach shed 5qy2xv7wqk3v
   landline attach --from end shed 5qy2xv7wqk3v           what comes from now on
   landline attach --from 1048576 shed 5qy2xv7wqk3v >>log  what a log of that length lacks`,
 		Args: exactly(2),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.attach(&f, args) },
+		RunE: func(cmd *cobra.Command, args []string) error {
+			f.view = a.json || cmd.Flags().Changed("from") || !isTerminal(os.Stdin) || !isTerminal(os.Stdout)
+			return a.attach(&f, args)
+		},
 	}
 	fl := cmd.Flags()
 	f.register(cmd)
@@ -51,6 +62,7 @@ Ctrl-C ends attach, not the job, which "landline cancel" does.`,
 	fl.StringVar(&f.stderrFrom, "stderr-from", "", "the same of standard error (default as --from if that is start or end, else start)")
 	fl.Var(&period{"reconnect", &f.reconnect}, "reconnect", "when the line breaks, make it anew for this `TIME`, and go on (default not at all)")
 	fl.StringVar(&f.encoding, "encoding", "", "what the output is written in, as in run")
+	fl.StringVar(&f.escape, "escape", "~", "for a job on a terminal, "+escapeHelp)
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -101,6 +113,9 @@ func (a *app) attach(f *attachFlags, args []string) error {
 	if f.reconnect < 0 {
 		return fmt.Errorf("--reconnect %v: no time runs backwards", f.reconnect)
 	}
+	if _, err := escapeChar(f.escape); err != nil {
+		return err
+	}
 	set, err := charset.Lookup(cmp.Or(f.encoding, "auto"))
 	if err != nil {
 		return fmt.Errorf("--encoding: %w", err)
@@ -122,7 +137,7 @@ func (a *app) attach(f *attachFlags, args []string) error {
 func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output) (remote.Result, error) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
-	stop := cancelOnSignal(cancel)
+	stop := sync.OnceFunc(cancelOnSignal(cancel))
 	defer stop()
 	d := a.dialer(&f.lineFlags, h)
 	cl, err := d.connect(ctx)
@@ -132,6 +147,12 @@ func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output
 		return r, err
 	}
 	defer cl.Close()
+	if !f.view {
+		if yes, err := hasTerminal(ctx, cl, at.Job); yes || err != nil {
+			stop()
+			return a.takeTo(f, d, cl, at.Job, err)
+		}
+	}
 	out.client = cl
 	stdout, stderr := out.writer("stdout", os.Stdout), out.writer("stderr", os.Stderr)
 	at.Stdout, at.Stderr, at.OnGap, at.Acknowledge = stdout, stderr, out.gap, true
@@ -147,6 +168,33 @@ func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output
 		return r, err
 	}
 	return r, errors.Join(err, stdout.Close(), stderr.Close())
+}
+
+// hasTerminal says whether a job runs, and on a terminal.
+func hasTerminal(ctx context.Context, cl *remote.Client, job string) (bool, error) {
+	list, err := cl.Jobs(ctx)
+	return slices.ContainsFunc(list, func(j remote.Job) bool {
+		return j.ID == job && j.Terminal && j.State == remote.Running
+	}), err
+}
+
+// takeTo takes a job to the terminal here. err is what is wrong already.
+func (a *app) takeTo(f *attachFlags, d *dialer, cl *remote.Client, job string, err error) (remote.Result, error) {
+	if err != nil {
+		return remote.Result{Job: job, Reason: remote.Lost, Error: err.Error()}, afterwards(err)
+	}
+	char, err := escapeChar(f.escape)
+	if err != nil {
+		return neverStarted(err), err
+	}
+	within := cmp.Or(f.reconnect, seatWithin)
+	s := &seat{a: a, d: d, job: job, escape: char, kept: true, within: within}
+	return s.carry(func(ctx context.Context, terminal *remote.Terminal, keys *typed) (remote.Result, error) {
+		return d.lasting(within).Attach(ctx, cl, remote.Attachment{
+			Job: job, StdoutOffset: farthest, StderrOffset: farthest, Acknowledge: true,
+			Take: true, Terminal: terminal, Stdin: keys, Stdout: os.Stdout,
+		})
+	})
 }
 
 // A left is why attach ended before the job.

@@ -93,11 +93,12 @@ func (d *dialer) lasting(within time.Duration) *remote.Lasting {
 
 // A dialer connects to one host, and for TCP settles who is who.
 type dialer struct {
-	a     *app
-	flags *lineFlags
-	host  host
-	keys  *wallet
-	many  bool // hosts, so that nobody is asked about each
+	a      *app
+	flags  *lineFlags
+	host   host
+	keys   *wallet
+	many   bool // hosts, so that nobody is asked about each
+	seated bool // the terminal is a command's, so that nobody is asked
 
 	ssh     sshHost
 	addr    string               // where it is: host's, unless ~/.ssh/config knows better
@@ -194,7 +195,7 @@ func (d *dialer) identities() []string {
 }
 
 // canAsk says whether there is a person to ask about this host alone.
-func (d *dialer) canAsk() bool { return !d.many && canAsk() }
+func (d *dialer) canAsk() bool { return !d.many && !d.seated && canAsk() }
 
 // greet does the handshake.
 func (d *dialer) greet(ctx context.Context, raw net.Conn) (net.Conn, error) {

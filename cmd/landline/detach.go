@@ -24,7 +24,11 @@ func (a *app) detachOn(ctx context.Context, d *dialer, f *runFlags, words []stri
 		return fmt.Errorf("%s: %w", h.text, err)
 	}
 	defer cl.Close()
-	r, err := cl.Start(ctx, f.command(words))
+	cmd := f.command(words)
+	if f.tty {
+		cmd.Terminal = &remote.Terminal{Type: terminalType(), Window: windowNow()}
+	}
+	r, err := cl.Start(ctx, cmd)
 	switch {
 	case ctx.Err() != nil:
 		return context.Cause(ctx)

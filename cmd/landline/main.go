@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -85,6 +86,7 @@ type app struct {
 	json  bool
 	out   results
 	ssh   sshConfig
+	raw   atomic.Bool // the terminal passes on every key, and moves to a line's start only when told
 	// dial opens connections in tests; nil: the system does.
 	dial func(ctx context.Context, h host) (net.Conn, error)
 }
@@ -128,6 +130,7 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline run shed -- uname -a       run a command on the machine "shed"
   landline run --detach shed make     ... that goes on by itself: see jobs, attach
   landline run web[01-40] -- uptime   ... on many machines at once
+  landline sh shed                    a shell there, which can be left and attached again
   landline get shed:/var/log .        copy files and folders from it
   landline put notes.txt shed:        ... and to it
   landline forward shed 8080=80       carry a port to it, or from it
@@ -152,7 +155,7 @@ UserKnownHostsFile and HostKeyAlias of ~/.ssh/config count, not its Port and Use
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line in place of text")
 	root.Flags().BoolVar(&version, "version", false, "print the version")
-	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.forwardCommand(), a.hostCommand(), a.lanCommand(), a.versionCommand(), completionCommand())
+	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.shCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.forwardCommand(), a.hostCommand(), a.lanCommand(), a.versionCommand(), completionCommand())
 	return root
 }
 

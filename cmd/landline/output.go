@@ -15,6 +15,7 @@ type output struct {
 	app    *app
 	set    charset.Charset
 	named  bool // by the user
+	asItIs bool // unless it is named, for a program on a terminal writes for it
 	host   host
 	client *remote.Client
 	// many returns where a stream goes that is one of many hosts'; nil if there is one host alone.
@@ -33,7 +34,7 @@ func (o *output) writer(stream string, f *os.File) io.WriteCloser {
 	default:
 		w = nopCloser{f}
 	}
-	if o.named || isTerminal(f) && !o.app.json {
+	if o.named || isTerminal(f) && !o.app.json && !o.asItIs {
 		w = &lateDecoder{o: o, w: w}
 	}
 	return w

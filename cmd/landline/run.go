@@ -30,6 +30,8 @@ type runFlags struct {
 	detach    bool
 	reconnect time.Duration
 	group     bool
+	tty       bool
+	escape    string
 }
 
 func (a *app) runCommand() *cobra.Command {
@@ -59,6 +61,9 @@ Ctrl-C goes to the command; a second one has it ended, a third ends landline at 
 When the line breaks, the server ends the command. With --reconnect it goes on there, and
 run makes the line anew and goes on at the byte where it stopped; the command runs once.
 With --detach it goes on by itself, without standard input: see "landline jobs".
+
+With --tty the command has a terminal: then all of its output is standard output, Ctrl-C
+is a key as others, and ~ is what "landline sh" tells of it.
 
 HOST may be a list (shed,desk), a range (web[01-40], n[1-3,7]), or a @group of
 hosts.toml in the configuration folder (~/.config/landline), which has lines like
@@ -95,12 +100,17 @@ a host that has not answered a second after its command should be dead is lost.`
 	fl.StringVar(&f.verdict, "verdict", "", "write what happened to `FILE`, as JSON")
 	fl.BoolVar(&f.detach, "detach", false, "start the command, print the id of its job, and leave it running")
 	fl.BoolVar(&f.group, "group", false, "of many hosts, show equal outputs once, with the hosts that gave them,\nand how the others differ from what most of them gave")
+	fl.BoolVar(&f.tty, "tty", false, "give the command a terminal, like yours if you have one")
+	fl.StringVar(&f.escape, "escape", "~", "with --tty, "+escapeHelp)
 	fl.Var(&period{"reconnect", &f.reconnect}, "reconnect", "when the line breaks, make it anew for this `TIME`, and go on (default not at all)")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
 func (a *app) run(f *runFlags, args []string) error {
+	if f.tty && (f.hosts != "" || isMany(args[0])) {
+		return errors.New("--tty with many hosts: whose would the terminal be?")
+	}
 	if f.hosts != "" {
 		return a.runMany(f, "", args)
 	}
@@ -155,6 +165,9 @@ func (f *runFlags) check() error {
 		return err
 	}
 	if err := f.manyFlags.check(); err != nil {
+		return err
+	}
+	if _, err := escapeChar(f.escape); err != nil {
 		return err
 	}
 	for _, e := range f.env {
@@ -214,9 +227,12 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 		return neverStarted(err), err
 	}
 	defer cl.Close()
+	cmd := f.command(words)
+	if f.tty {
+		return f.runSeated(d, cl, cmd, out)
+	}
 	signals, stop := passSignals(cancel)
 	defer stop()
-	cmd := f.command(words)
 	cmd.Stdin, cmd.Signals = os.Stdin, signals
 	return f.runOver(ctx, d, cl, cmd, out)
 }
@@ -227,6 +243,21 @@ func (f *runFlags) command(words []string) remote.Command {
 		Args: words, Shell: f.shell, Env: f.env, Dir: f.dir,
 		Timeout: f.timeout, KillAfter: max(f.killAfter, 1),
 	}
+}
+
+// runSeated runs a command on a terminal.
+func (f *runFlags) runSeated(d *dialer, cl *remote.Client, cmd remote.Command, out *output) (remote.Result, error) {
+	cmd.Job = remote.NewJobID()
+	char, err := escapeChar(f.escape)
+	if err != nil {
+		return neverStarted(err), err
+	}
+	out.asItIs = true
+	s := &seat{a: d.a, d: d, job: cmd.Job, escape: char, kept: f.reconnect > 0, within: f.reconnect}
+	return s.carry(func(ctx context.Context, terminal *remote.Terminal, keys *typed) (remote.Result, error) {
+		cmd.Terminal, cmd.Stdin = terminal, keys
+		return f.runOver(ctx, d, cl, cmd, out)
+	})
 }
 
 // runOver runs a command on a line that stands, and with --reconnect on those that d makes after it.
@@ -275,6 +306,8 @@ func (a *app) explain(h host, r *remote.Result, err error) error {
 	}
 	code := exitCode(r)
 	switch {
+	case r.Reason == remote.Running && err == nil:
+		return nil // it was left, and that was said
 	case r.Reason == remote.Lost:
 		return fmt.Errorf("%s: %w; what became of the command is not known", h.text, err)
 	case err != nil:

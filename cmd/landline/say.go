@@ -21,7 +21,7 @@ import (
 // say prints a remark to standard error, unless --quiet.
 func (a *app) say(format string, args ...any) {
 	if !a.quiet {
-		tell(fmt.Sprintf(format, args...))
+		a.tell(fmt.Sprintf(format, args...))
 	}
 }
 
@@ -31,7 +31,18 @@ func (a *app) fail(err error) {
 	if h := hint(err); h != "" {
 		text += " (" + h + ")"
 	}
-	tell(text)
+	a.tell(text)
+}
+
+// tell prints one line to standard error.
+func (a *app) tell(text string) {
+	if !a.raw.Load() {
+		tell(text)
+		return
+	}
+	screen.Lock()
+	defer screen.Unlock()
+	fmt.Fprint(os.Stderr, "\r\nlandline: "+escape(text)+"\r\n")
 }
 
 // screen is held while a line is printed, on whichever output: they may be one pipe, and lines of many hosts come

@@ -39,7 +39,7 @@ func (a *app) serveCommand() *cobra.Command {
 		Short: "Answer: run commands and move files for those who may",
 		Long: `Serve lets in who ~/.ssh/authorized_keys lets in, runs their commands and moves
 their files, all as the user who runs it; commands get serve's environment. It obeys the options from, expiry-time,
-command, restrict, cert-authority and principals; a key with any other is refused.
+command, restrict, pty, no-pty, cert-authority and principals; a key with any other is refused.
 
 Who did what is written down, in audit.jsonl in the folder of --state: a JSON line for each
 connection, command, copy and copied file, with the fingerprint of the key, but no value of a
@@ -136,7 +136,7 @@ func (d *daemon) admit(ctx context.Context, raw net.Conn) (net.Conn, remote.Gues
 	if err != nil {
 		return nil, remote.Guest{}, err
 	}
-	return nc, remote.Guest{Name: peer.Fingerprint, Command: peer.Permit.Command, NoPorts: peer.Permit.NoForwarding}, nil
+	return nc, remote.Guest{Name: peer.Fingerprint, Command: peer.Permit.Command, NoTerminal: peer.Permit.NoPTY, NoPorts: peer.Permit.NoForwarding}, nil
 }
 
 // open opens every listener that was asked for, and tells of each.

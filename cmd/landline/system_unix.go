@@ -3,10 +3,14 @@
 package main
 
 import (
+	"context"
 	"os"
+	"os/signal"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"landline/remote"
 )
 
 // passedOn are the signals that a running command gets in our place.
@@ -19,4 +23,23 @@ func signalName(s os.Signal) string {
 		return ""
 	}
 	return unix.SignalName(sig)[len("SIG"):]
+}
+
+// watchWindow tells of the terminal's sizes until ctx ends.
+func watchWindow(ctx context.Context, resized chan<- remote.Window) {
+	changed := make(chan os.Signal, 1)
+	signal.Notify(changed, syscall.SIGWINCH)
+	defer signal.Stop(changed)
+	for {
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return
+		}
+		select {
+		case resized <- windowNow():
+		case <-ctx.Done():
+			return
+		}
+	}
 }

@@ -1,9 +1,40 @@
 package main
 
-import "os"
+import (
+	"context"
+	"os"
+	"time"
+
+	"landline/remote"
+)
 
 // passedOn are the signals that a running command gets in our place.
 var passedOn = []os.Signal{os.Interrupt}
 
 // signalName returns the name that the protocol has for a signal.
 func signalName(os.Signal) string { return "INT" }
+
+// watchEvery is how often the terminal is asked for its size: no signal tells of it.
+const watchEvery = 250 * time.Millisecond
+
+// watchWindow tells of the terminal's sizes until ctx ends.
+func watchWindow(ctx context.Context, resized chan<- remote.Window) {
+	last := windowNow()
+	for tick := time.Tick(watchEvery); ; {
+		select {
+		case <-tick:
+		case <-ctx.Done():
+			return
+		}
+		now := windowNow()
+		if now == last {
+			continue
+		}
+		select {
+		case resized <- now:
+			last = now
+		case <-ctx.Done():
+			return
+		}
+	}
+}
