@@ -41,7 +41,7 @@ func (a *app) lanCommand() *cobra.Command {
 		Args:  none,
 		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
-	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand(), a.lanCaptureCommand(), a.lanEnterCommand())
+	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand(), a.lanCaptureCommand(), a.lanEventsCommand(), a.lanEnterCommand())
 	return cmd
 }
 
@@ -189,6 +189,8 @@ type network struct {
 	hosts map[netip.Addr]string // those that were told of
 
 	sniffers map[*sniffer]bool // of all ports
+
+	audience audience
 }
 
 // open makes everything, the sockets first: who waits for the LAN waits for them.
@@ -346,6 +348,7 @@ func (n *network) plugIn(dev link.Device, c lan.PortConfig) (*lan.Port, error) {
 
 // event tells of machines that have an address, or no longer.
 func (n *network) event(e lan.Event) {
+	n.audience.tell(&e)
 	if e.Kind == lan.KindAddress {
 		n.app.say("%s uses %s: %v", e.MAC, e.Src.Addr(), e.Err)
 		return

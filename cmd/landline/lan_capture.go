@@ -1,8 +1,6 @@
 package main
 
 import (
-	"bufio"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -11,6 +9,7 @@ import (
 	"net/url"
 	"os"
 	"sync"
+	"syscall"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -157,80 +156,32 @@ func (a *app) lanCapture(name, port, file string) error {
 	if file == "-" && isTerminal(os.Stdout) {
 		return &hinted{errors.New("a capture is binary, and standard output is a terminal"), "-w all.pcapng, or | tshark -r -"}
 	}
-	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
-	defer cancelOnSignal(cancel)()
-	l, err := findLAN(ctx, name)
-	if err != nil {
-		return err
-	}
-	body, err := l.capture(ctx, port)
+	err := a.follow(name, "capture?port="+url.QueryEscape(port), file == "-", func(r io.Reader) error {
+		return a.save(r, file)
+	})
 	if e, ok := errors.AsType[*controlError](err); ok && e.Code == codeNoPort {
-		return &hinted{fmt.Errorf("--port %s: no such port", port), "landline lan ps --name " + l.name}
+		return &hinted{fmt.Errorf("--port %s: no such port", port), "landline lan ps"}
 	}
-	if err != nil {
-		return err
-	}
-	defer body.Close()
-	return a.save(body, file)
+	return err
 }
 
 // save writes a capture to a file, or to standard output.
-func (a *app) save(body io.Reader, file string) error {
+func (a *app) save(r io.Reader, file string) error {
 	if file == "-" {
-		return a.whole(io.Copy(&a.out, body))
+		_, err := io.Copy(&a.out, r)
+		return err
 	}
 	f, err := os.Create(file)
 	if err != nil {
 		return fmt.Errorf("-w %s: %w", file, bare(err))
 	}
 	a.say("capturing to %s; Ctrl-C ends it", file)
-	_, err = io.Copy(f, body)
-	if cerr := f.Close(); err == nil && cerr != nil {
-		return fmt.Errorf("-w %s: %w", file, bare(cerr))
+	_, err = io.Copy(f, r)
+	if cerr := f.Close(); err == nil {
+		err = cerr
 	}
-	return a.whole(0, err)
+	if _, ok := errors.AsType[syscall.Errno](err); ok {
+		return fmt.Errorf("-w %s: %w", file, bare(err))
+	}
+	return err
 }
-
-// whole says what is wrong if a capture is not whole.
-func (a *app) whole(_ int64, err error) error {
-	switch {
-	case err == nil || a.out.fault() != nil:
-		return nil
-	case errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("the LAN went away, and the capture is not whole")
-	}
-	return bare(err)
-}
-
-// capture begins to capture. When ctx ends, what has passed so far still comes, and then the end.
-func (l *lanClient) capture(ctx context.Context, port string) (io.ReadCloser, error) {
-	c, err := l.dial(ctx)
-	if err != nil {
-		return nil, l.fault(err)
-	}
-	req, err := l.request(context.Background(), "GET", "capture?port="+url.QueryEscape(port), nil)
-	if err != nil {
-		c.Close()
-		return nil, err
-	}
-	resp, err := exchange(c, bufio.NewReader(c), req)
-	if err != nil {
-		c.Close()
-		return nil, l.fault(err)
-	}
-	if err := refusal(resp); err != nil {
-		c.Close()
-		return nil, err
-	}
-	context.AfterFunc(ctx, func() { c.CloseWrite() })
-	return closing{resp.Body, c}, nil
-}
-
-// A closing answer takes its connection along.
-type closing struct {
-	io.ReadCloser
-	conn io.Closer
-}
-
-func (c closing) Close() error { return c.conn.Close() }

@@ -125,6 +125,38 @@ func (l *lanClient) ask(ctx context.Context, method, path string, body, v any) e
 	return nil
 }
 
+// follow asks for what goes on until it is ended. When ctx ends, what was on its way still comes, and then the end.
+func (l *lanClient) follow(ctx context.Context, path string) (io.ReadCloser, error) {
+	c, err := l.dial(ctx)
+	if err != nil {
+		return nil, l.fault(err)
+	}
+	req, err := l.request(context.Background(), "GET", path, nil)
+	if err != nil {
+		c.Close()
+		return nil, err
+	}
+	resp, err := exchange(c, bufio.NewReader(c), req)
+	if err != nil {
+		c.Close()
+		return nil, l.fault(err)
+	}
+	if err := refusal(resp); err != nil {
+		c.Close()
+		return nil, err
+	}
+	context.AfterFunc(ctx, func() { c.CloseWrite() })
+	return closing{resp.Body, c}, nil
+}
+
+// A closing answer takes its connection along.
+type closing struct {
+	io.ReadCloser
+	conn io.Closer
+}
+
+func (c closing) Close() error { return c.conn.Close() }
+
 // upgrade asks for something that turns the connection into a stream of bytes. The error may be a *controlError.
 func (l *lanClient) upgrade(ctx context.Context, path string) (*upgraded, error) {
 	c, err := l.dial(ctx)

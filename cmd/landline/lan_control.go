@@ -70,6 +70,7 @@ func openControl(n *network) (*control, error) {
 	c.handle("GET /v1/machines", c.machines)
 	c.handle("GET /v1/dial", c.dial)
 	c.handle("GET /v1/capture", c.capture)
+	c.handle("GET /v1/events", c.events)
 	c.handle("GET /v1/forwards", c.forwards)
 	c.handle("POST /v1/forwards", c.addForward)
 	c.handle("DELETE /v1/forwards", c.removeForward)
