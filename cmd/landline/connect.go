@@ -33,6 +33,7 @@ type lineFlags struct {
 }
 
 func (f *lineFlags) register(cmd *cobra.Command) {
+	cmd.ValidArgsFunction = completeHosts
 	cmd.Flags().StringArrayVarP(&f.identities, "identity", "i", nil, "private key `FILE` (may repeat; default the agent, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa)")
 	cmd.Flags().StringVar(&f.knownHosts, "known-hosts", "", "`FILE` that says which keys hosts have (default ~/.ssh/known_hosts)")
 	cmd.Flags().BoolVar(&f.acceptNew, "accept-new", false, "write down the key of a host that is not known yet")

@@ -38,6 +38,7 @@ the file.`,
 	lanFlag(cmd, &name)
 	cmd.Flags().StringVar(&port, "port", "", "`NAME` of a port as lan ps has it (default all)")
 	cmd.Flags().StringVarP(&file, "write", "w", "-", "`FILE` to write, - for standard output")
+	cmd.RegisterFlagCompletionFunc("port", completeLAN(portNames))
 	return cmd
 }
 

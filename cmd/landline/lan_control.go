@@ -58,6 +58,10 @@ func openControl(n *network) (*control, error) {
 	if err != nil {
 		return nil, err
 	}
+	return newControl(n, ln), nil
+}
+
+func newControl(n *network, ln net.Listener) *control {
 	c := &control{network: n, ln: ownOnly{ln, n.app.logger()}}
 	ctx, end := context.WithCancel(context.Background())
 	c.end = end
@@ -75,7 +79,7 @@ func openControl(n *network) (*control, error) {
 	c.handle("POST /v1/forwards", c.addForward)
 	c.handle("DELETE /v1/forwards", c.removeForward)
 	c.handle("GET /v1/enter", c.enter)
-	return c, nil
+	return c
 }
 
 // serve answers until close. What handlers use must be there.
@@ -130,12 +134,19 @@ func readBody(r *http.Request, v any) error {
 	return nil
 }
 
+func checkUpgrade(r *http.Request) error {
+	if !strings.EqualFold(r.Header.Get("Upgrade"), controlUpgrade) {
+		return &controlError{Code: codeBad, Message: "no Upgrade: " + controlUpgrade}
+	}
+	return nil
+}
+
 // upgrade makes the connection of a request a stream of bytes, which ends with the LAN and is the caller's to
 // close. It is a *net.UnixConn: descriptors can come by it. Nothing is answered before, so that a request
 // can still be refused; after it no error of the handler is told.
 func upgrade(w http.ResponseWriter, r *http.Request) (*net.UnixConn, error) {
-	if !strings.EqualFold(r.Header.Get("Upgrade"), controlUpgrade) {
-		return nil, &controlError{Code: codeBad, Message: "no Upgrade: " + controlUpgrade}
+	if err := checkUpgrade(r); err != nil {
+		return nil, err
 	}
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {

@@ -20,6 +20,9 @@ func (c *control) dial(w http.ResponseWriter, r *http.Request) error {
 	if _, _, err := net.SplitHostPort(to); err != nil {
 		return &controlError{Code: codeBad, Message: "to is HOST:PORT: " + err.Error()}
 	}
+	if err := checkUpgrade(r); err != nil { // before a machine hears of it
+		return err
+	}
 	return c.network.gateway.Connect(r.Context(), to, func() (net.Conn, error) { return upgrade(w, r) })
 }
 

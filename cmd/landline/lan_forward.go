@@ -62,6 +62,7 @@ func (a *app) lanForwardRmCommand() *cobra.Command {
 		RunE: func(_ *cobra.Command, args []string) error {
 			return withLAN(name, func(ctx context.Context, l *lanClient) error { return a.lanForwardRm(ctx, l, args) })
 		},
+		ValidArgsFunction: completeLAN(forwardNames),
 	}
 	lanFlag(cmd, &name)
 	return cmd
