@@ -268,9 +268,9 @@ func (f *flight) loseAll() {
 	f.all = kept
 }
 
-// loseFirst takes the first n bytes for lost, unless they were sent again.
+// loseFirst takes the first n bytes for lost, unless they were sent again, or have arrived.
 func (f *flight) loseFirst(n int) {
-	if f.empty() || f.all[f.head].fate&(lost|resent) != 0 {
+	if f.empty() || f.all[f.head].fate&(lost|resent|sacked) != 0 {
 		return
 	}
 	if f.all[f.head].len() > n {

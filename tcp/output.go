@@ -243,7 +243,8 @@ func (t *tcb) emitProbe(now instant, o *outgoing) bool {
 		t.flight.loseFirst(1)
 		i := int(t.flight.head)
 		if t.flight.all[i].has(sacked) {
-			return false
+			t.fill(now, o, t.snd.una, 1) // it has arrived, and the acknowledgment got lost: it comes again
+			return true
 		}
 		t.resend(now, o, i, 1)
 		return true

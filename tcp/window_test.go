@@ -378,3 +378,15 @@ func TestSendRingGrowsWithTheCongestionWindow(t *testing.T) {
 	d.write(200_000)
 	d.equal("limit for a peer with a small window", d.tcb.snd.limit, int32(524288))
 }
+
+// A probe of a window that is shut is answered also by who has all of it, and whose last word got lost.
+func TestProbeOfWhatHasArrivedIsSent(t *testing.T) {
+	d := establishedWith(t, config{noTimestamps: true}, "mss 1000 sackok")
+	d.write(3000)
+	d.forget()
+	d.in(". seq 1 ack 1 win 0 sack 1-1001")
+	d.wait(10 * d.tcb.rto())
+	if len(d.sent) == 0 {
+		t.Error("nothing was sent")
+	}
+}
