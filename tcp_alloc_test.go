@@ -57,3 +57,28 @@ func steady(t *testing.T, name string, size int, ca, cb *landline.TCPConn) {
 		t.Errorf("%s: %v allocations to send %d bytes there and back", name, n, size)
 	}
 }
+
+// What is copied from a socket, and to one, costs nothing of the heap either.
+func TestTCPCopiesWithoutAllocating(t *testing.T) {
+	a, b := neighbors(t, link.CableConfig{Units: true})
+	ca, cb := connected(t, a, b)
+	source, in := sockets(t)
+	out, sink := sockets(t)
+	go ca.ReadFrom(in)
+	go cb.WriteTo(out)
+	buf := make([]byte, 100<<10)
+	pass := func() {
+		if _, err := source.Write(buf); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(sink, buf); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for range 200 {
+		pass()
+	}
+	if n := testing.AllocsPerRun(500, pass); n != 0 {
+		t.Errorf("%v allocations to copy %d bytes", n, len(buf))
+	}
+}

@@ -54,29 +54,6 @@ func (c *TCPConn) Write(b []byte) (int, error) {
 	return n, err
 }
 
-// ReadFrom sends all that r has.
-func (c *TCPConn) ReadFrom(r io.Reader) (int64, error) {
-	n, err := io.Copy(onlyWriter{c}, r)
-	if err != nil && err != io.EOF {
-		err = c.wrap("readfrom", err)
-	}
-	return n, err
-}
-
-// WriteTo writes all that arrives to w.
-func (c *TCPConn) WriteTo(w io.Writer) (int64, error) {
-	n, err := io.Copy(w, onlyReader{c})
-	if err != nil && err != io.EOF {
-		err = c.wrap("writeto", err)
-	}
-	return n, err
-}
-
-type (
-	onlyWriter struct{ io.Writer }
-	onlyReader struct{ io.Reader }
-)
-
 // Close closes the connection. What was written is still sent, in the background. If something has arrived that
 // nobody has read, the other end gets a reset.
 func (c *TCPConn) Close() error {

@@ -17,7 +17,7 @@ type nat struct {
 	tcp     *landline.TCPAnyListener
 	udp     *landline.UDPAnyConn
 	echoes  *landline.Host // that brings pings, or nil
-	buffers sync.Pool      // of *[bufferSize]byte
+	buffers sync.Pool      // of *[bufferSize]byte, for datagrams
 	maps    *mappings      // nil if GatewayConfig.DialContext opens sockets for datagrams
 
 	connShares, flowShares shares // of connections, pending ones too, and of all else
@@ -110,6 +110,9 @@ func errnoOf(err error) syscall.Errno {
 	}
 	return syscall.EHOSTUNREACH
 }
+
+// bufferSize is more than any datagram.
+const bufferSize = 64 << 10
 
 // dialTime is how long it may take until the far side of a connection answers.
 const dialTime = time.Minute

@@ -73,8 +73,8 @@ func (g *Gateway) pipe(ctx context.Context, a Ask, in, out net.Conn) {
 	e := Event{Ask: a, Verdict: Ended}
 	var back error
 	var there sync.WaitGroup
-	there.Go(func() { e.Received, back = g.carry(in, out) })
-	e.Sent, e.Err = g.carry(out, in)
+	there.Go(func() { e.Received, back = carry(in, out) })
+	e.Sent, e.Err = carry(out, in)
 	there.Wait()
 	if e.Err == nil {
 		e.Err = back
@@ -86,8 +86,8 @@ func (g *Gateway) pipe(ctx context.Context, a Ask, in, out net.Conn) {
 }
 
 // carry carries what one end sends to the other, and its end as well: an orderly one as such, and an error as a reset.
-func (g *Gateway) carry(to, from net.Conn) (uint64, error) {
-	n, err := g.copy(to, from)
+func carry(to, from net.Conn) (uint64, error) {
+	n, err := copyAll(to, from)
 	if err == nil {
 		err = closeWrite(to)
 	}
@@ -96,6 +96,19 @@ func (g *Gateway) carry(to, from net.Conn) (uint64, error) {
 		reset(from)
 	}
 	return n, err
+}
+
+// copyAll copies until from ends. What machines send is written from where it lies, and what sockets bring is read to
+// where it is sent from.
+func copyAll(to, from net.Conn) (uint64, error) {
+	var n int64
+	var err error
+	if c, ok := to.(*landline.TCPConn); ok {
+		n, err = c.ReadFrom(from) // io.Copy would hide from it what from is
+	} else {
+		n, err = io.Copy(to, from)
+	}
+	return uint64(n), err
 }
 
 func closeWrite(c net.Conn) error {
@@ -111,46 +124,4 @@ func reset(c net.Conn) {
 		c.SetLinger(0)
 	}
 	c.Close()
-}
-
-const (
-	// bufferSize is how much is read at once while much comes, and idleSize is what a silent connection keeps for it.
-	bufferSize = 64 << 10
-	idleSize   = 2 << 10
-)
-
-// copy copies until from ends. The large buffers are those of connections that are busy.
-func (g *Gateway) copy(to io.Writer, from io.Reader) (total uint64, err error) {
-	small := make([]byte, idleSize)
-	for b := small; ; {
-		n, err := from.Read(b)
-		if n > 0 {
-			if _, err := to.Write(b[:n]); err != nil {
-				g.release(b)
-				return total, err
-			}
-			total += uint64(n)
-		}
-		if err != nil {
-			g.release(b)
-			if err == io.EOF {
-				err = nil
-			}
-			return total, err
-		}
-		switch {
-		case n == len(b) && n == idleSize:
-			b = g.nat.buffers.Get().(*[bufferSize]byte)[:]
-		case n < idleSize && len(b) == bufferSize:
-			g.release(b)
-			b = small
-		}
-	}
-}
-
-// release gives a buffer back that came from the pool.
-func (g *Gateway) release(b []byte) {
-	if len(b) == bufferSize {
-		g.nat.buffers.Put((*[bufferSize]byte)(b))
-	}
 }

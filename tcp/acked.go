@@ -104,7 +104,9 @@ func (t *tcb) discardACKed() {
 	}
 	t.snd.ring.Discard(n)
 	t.snd.base = t.snd.base.Add(n)
-	t.snd.ring.Rewind()
+	if !t.filling {
+		t.snd.ring.Rewind()
+	}
 }
 
 // hold keeps what output has handed out where it lies, whatever is acknowledged in the

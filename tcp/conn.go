@@ -42,7 +42,8 @@ type Conn struct {
 	parked  *batch // what the device had no room for
 	sending bool   // a goroutine is sending, or will when there is room
 	room    bool   // there has been room again
-	writing bool   // a goroutine is in Write
+	writing bool   // a goroutine is in Write, or has room to fill
+	lent    bool   // a goroutine has what is to be read
 	closed  bool   // by the user
 	gone    bool   // from the table
 	ttl     uint8  // of packets; 0 is what the link says

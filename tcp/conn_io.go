@@ -1,10 +1,6 @@
 package tcp
 
-import (
-	"io"
-	"syscall"
-	"time"
-)
+import "time"
 
 // Read reads what has arrived, and waits if nothing has. The error is io.EOF after the peer has
 // sent all, syscall.ECONNRESET, syscall.ETIMEDOUT, or another of Conn.
@@ -34,7 +30,7 @@ func (w waiting) wait() {
 // tryRead reads without waiting, or returns what to wait for.
 func (c *Conn) tryRead(b []byte) (n int, wait waiting, err error) {
 	c.mu.Lock()
-	if err = c.mayReadLocked(len(b)); err == nil && len(b) > 0 {
+	if err = c.mayReadLocked(len(b)); err == nil && len(b) > 0 && !c.lent {
 		n, err = c.readLocked(b)
 	}
 	switch {
@@ -52,15 +48,8 @@ func (c *Conn) tryRead(b []byte) (n int, wait waiting, err error) {
 
 // readLocked reads what there is, and returns neither bytes nor an error if that is nothing.
 func (c *Conn) readLocked(b []byte) (n int, err error) {
-	n = c.t.read(b)
-	switch {
-	case n > 0:
-	case c.t.ended():
-		err = io.EOF
-	case c.failure != 0:
-		err, c.failure = c.failure, 0
-	case c.endedLocked():
-		err = io.EOF
+	if n = c.t.read(b); n == 0 {
+		err = c.whyNothingLocked()
 	}
 	return n, err
 }
@@ -133,14 +122,7 @@ func (c *Conn) endWrite() {
 // tryWrite writes what there is room for, or returns what to wait for.
 func (c *Conn) tryWrite(b []byte) (n int, wait waiting, err error) {
 	c.mu.Lock()
-	err = c.mayWriteLocked()
-	switch {
-	case err != nil:
-	case c.failure != 0:
-		err, c.failure = c.failure, 0
-	case !c.t.maySend():
-		err = syscall.EPIPE
-	default:
+	if err = c.whyNotWriteLocked(); err == nil {
 		n = c.t.write(b)
 	}
 	switch {

@@ -35,6 +35,9 @@ type simEnd struct {
 	read    int64
 	stop    func() bool // the program does not read while it is true
 	closed  bool
+	lends   bool   // it reads and writes in place, and takes its time for it
+	lent    []byte // what it is reading
+	room    []byte // what it is filling
 	chunk   []byte
 	edge    wire.Seq // the window's right edge as told last
 	sent    int64    // segments
@@ -166,6 +169,64 @@ func (s *sim) turn(e *simEnd) {
 // program reads and writes, and closes after the last byte. The bytes follow a
 // pattern, so that each is known by its place.
 func (s *sim) program(e *simEnd) {
+	if e.lends {
+		s.readInPlace(e)
+		s.writeInPlace(e)
+	} else {
+		s.readAndWrite(e)
+	}
+	if e.written == e.toWrite && !e.closed && e.t.state >= established {
+		e.closed = true
+		e.t.closeWrite()
+	}
+}
+
+// readInPlace looks at what has arrived where it lies, and only after a time.
+func (s *sim) readInPlace(e *simEnd) {
+	if e.lent != nil || e.stop != nil && e.stop() {
+		return
+	}
+	if b := e.t.lend(1 + s.rnd.IntN(len(e.chunk))); len(b) > 0 {
+		e.lent = b
+		s.after(s.while(), func() {
+			n := 1 + s.rnd.IntN(len(b))
+			if !bytes.Equal(b, pattern(e.read, len(b))) {
+				s.fail("bytes %d to %d are not what was written, or no longer", e.read, e.read+int64(len(b)))
+			}
+			e.t.readLent(n)
+			e.read += int64(n)
+			e.lent = nil
+			s.turn(e)
+		})
+	}
+}
+
+// writeInPlace takes room, and fills it after a time.
+func (s *sim) writeInPlace(e *simEnd) {
+	left := int(min(int64(len(e.chunk)), e.toWrite-e.written))
+	if e.room != nil || left == 0 || e.t.state < established {
+		return
+	}
+	b := e.t.lendRoom(1 + s.rnd.IntN(left))
+	if len(b) == 0 {
+		e.t.more = false // as AwaitRoom does
+		return
+	}
+	e.room = b
+	s.after(s.while(), func() {
+		n := s.rnd.IntN(len(b) + 1)
+		copy(b, pattern(e.written, n))
+		e.written += int64(n)
+		e.t.takeRoom(n, e.written < e.toWrite && s.rnd.IntN(2) == 0)
+		e.room = nil
+		s.turn(e)
+	})
+}
+
+// while is how long a program takes for something.
+func (s *sim) while() time.Duration { return time.Duration(s.rnd.IntN(3 * int(time.Millisecond))) }
+
+func (s *sim) readAndWrite(e *simEnd) {
 	for e.stop == nil || !e.stop() {
 		n := e.t.read(e.chunk)
 		if n == 0 {
@@ -182,10 +243,6 @@ func (s *sim) program(e *simEnd) {
 		if e.written += int64(k); k == 0 {
 			break
 		}
-	}
-	if e.written == e.toWrite && !e.closed && e.t.state >= established {
-		e.closed = true
-		e.t.closeWrite()
 	}
 }
 

@@ -72,6 +72,7 @@ func randomSim(seed uint64) *sim {
 		s.after(until.Sub(s.now), func() { s.turn(b) })
 	}
 	a.t.noDelay, b.t.noDelay = chance(2), chance(2)
+	a.lends, b.lends = chance(3), chance(3)
 	return s
 }
 

@@ -63,6 +63,8 @@ type tcb struct {
 	resetDue  resetKind
 	quick     uint8 // how many acknowledgments are not to be delayed
 	holding   bool  // see hold
+	filling   bool  // room in the send ring is lent: see lendRoom
+	more      bool  // the user writes more at once
 	starved   bool  // there was no memory for what came
 	windowDue bool  // the window has opened so far that the peer should know
 }

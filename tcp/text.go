@@ -261,6 +261,19 @@ func (t *tcb) read(p []byte) int {
 	return n
 }
 
+// lend returns at most n bytes that have arrived in order, where they lie in one piece. They stay there until readLent.
+func (t *tcb) lend(n int) []byte {
+	b, _ := t.rcv.ring.Peek(0, min(n, t.rcv.ring.Contiguous(0)))
+	return b
+}
+
+// readLent ends lend: so many bytes have been read. If there are fewer now, the connection has been reset meanwhile.
+func (t *tcb) readLent(n int) {
+	n = min(n, t.rcv.ring.Len())
+	t.rcv.ring.Discard(n)
+	t.consumed(n)
+}
+
 func (t *tcb) consumed(n int) {
 	if n == 0 {
 		return

@@ -8,19 +8,46 @@ import (
 // write appends what there is room for of p to what is sent, and returns how much
 // that is: 0 if the connection cannot send any more, or not now.
 func (t *tcb) write(p []byte) int {
+	return t.snd.ring.Write(p[:t.makeRoom(len(p))])
+}
+
+// hasSendRoom reports whether something could be written.
+func (t *tcb) hasSendRoom() bool {
+	t.tuneSend()
+	return t.writable() > 0 && t.mayHold(&t.snd.ring) > 0
+}
+
+// makeRoom makes the send ring as large as n more bytes want, if it may be, and returns for how many of them there is
+// room now.
+func (t *tcb) makeRoom(n int) int {
 	if !t.maySend() {
 		return 0
 	}
 	t.tuneSend()
-	n := min(len(p), t.writable(), t.mayHold(&t.snd.ring))
-	if n <= 0 {
-		return 0
-	}
 	r := &t.snd.ring
-	if need := r.Len() + n; need > r.Cap() {
+	n = max(min(n, t.writable(), t.mayHold(r)), 0)
+	if need := r.Len() + n; n > 0 && need > r.Cap() {
 		t.resize(r, min(max(2*r.Cap(), need, firstRing), max(int(t.snd.limit), need)), r.Len())
 	}
-	return r.Write(p[:n])
+	return n
+}
+
+// lendRoom returns room in the send ring, to be filled without a lock: at most n bytes, and none if there is no
+// room. Until takeRoom is called nothing may be written otherwise.
+func (t *tcb) lendRoom(n int) []byte {
+	b := t.snd.ring.Room(t.makeRoom(n))
+	t.filling = len(b) > 0
+	return b
+}
+
+// takeRoom ends lendRoom: n bytes have been put there. If more follow at once, what is less than a segment waits for
+// them.
+func (t *tcb) takeRoom(n int, more bool) {
+	t.filling = false
+	if t.maySend() {
+		t.snd.ring.Extend(n)
+	}
+	t.more = more
 }
 
 // maySend reports whether the user may write: he has not closed, and the connection is
@@ -66,7 +93,7 @@ func (t *tcb) memory() int {
 // a time: "the data receiver is permitted to discard data in its queue that has not been acknowledged to the
 // data sender" (RFC 2018, Section 8).
 func (t *tcb) reclaimAt() instant {
-	if t.memory() == 0 || t.holding || t.snd.ring.Len() > 0 || t.rcv.ring.Len() > 0 || !t.flight.empty() {
+	if t.memory() == 0 || t.holding || t.filling || t.snd.ring.Len() > 0 || t.rcv.ring.Len() > 0 || !t.flight.empty() {
 		return 0
 	}
 	after := t.cfg.reclaim

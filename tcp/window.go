@@ -105,9 +105,9 @@ func (t *tcb) roomEnough(n int) bool {
 //
 // Unlike RFC 9293, only a segment that was small itself holds back another, because
 // the full ones before it are acknowledged without delay. What is last before FIN
-// never waits.
+// never waits, and what the user is about to add to always does.
 func (t *tcb) mayBeSmall() bool {
-	return t.noDelay || t.snd.fin || !t.snd.small.After(t.snd.una)
+	return t.snd.fin || !t.more && (t.noDelay || !t.snd.small.After(t.snd.una))
 }
 
 // The receive window.

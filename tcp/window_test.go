@@ -379,6 +379,26 @@ func TestSendRingGrowsWithTheCongestionWindow(t *testing.T) {
 	d.equal("limit for a peer with a small window", d.tcb.snd.limit, int32(524288))
 }
 
+// Who fills room in the send ring and says that more follows at once has less than a segment kept until then.
+func TestLessThanASegmentWaitsForWhatFollows(t *testing.T) {
+	d := establishedPlain(t)
+	d.do(func(t *tcb) { t.setNoDelay(true) })
+	fill := func(n int, more bool) {
+		d.do(func(t *tcb) { t.takeRoom(copy(t.lendRoom(n), make([]byte, n)), more) })
+	}
+	fill(1500, true)
+	d.out(". seq 1 ack 1 len 1000", "a segment is whole")
+	d.silent("the rest is not, and more follows")
+	fill(600, true)
+	d.out(". seq 1001 ack 1 len 1000", "now it is")
+	fill(0, false)
+	d.out("P. seq 2001 ack 1 len 100", "nothing follows")
+	fill(10, true)
+	d.silent("kept")
+	d.do(func(t *tcb) { t.closeWrite() })
+	d.out("FP. seq 2101 ack 1 len 10", "what is last does not wait")
+}
+
 // A probe of a window that is shut is answered also by who has all of it, and whose last word got lost.
 func TestProbeOfWhatHasArrivedIsSent(t *testing.T) {
 	d := establishedWith(t, config{noTimestamps: true}, "mss 1000 sackok")

@@ -92,6 +92,13 @@ func (r *Ring) Contiguous(off int) int {
 	return min(r.Len()-off, len(r.buf)-at)
 }
 
+// Room returns memory for at most n bytes behind the last one, as much as lies in one piece. What is put there is
+// held once Extend has been called. It is good until bytes are written by another way, or Rewind or Resize is called.
+func (r *Ring) Room(n int) []byte {
+	a, _ := r.span(r.Len(), min(n, len(r.buf)-r.Len()))
+	return a
+}
+
 // Read moves bytes from the front into p and returns how many.
 func (r *Ring) Read(p []byte) int {
 	n := min(len(p), r.Len())

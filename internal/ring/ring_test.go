@@ -117,6 +117,7 @@ func held(r *ring.Ring) string {
 // A ring is a queue: what a slice would hold, it holds, whatever is done.
 func FuzzRing(f *testing.F) {
 	f.Add([]byte{0, 9, 1, 200, 2, 100, 3, 50, 4, 7, 5, 3, 1, 90})
+	f.Add([]byte{0, 16, 1, 12, 3, 9, 6, 200, 6, 200, 2, 200})
 	f.Fuzz(func(t *testing.T, script []byte) {
 		var r ring.Ring
 		var want []byte
@@ -131,7 +132,7 @@ func FuzzRing(f *testing.F) {
 }
 
 func step(t *testing.T, r *ring.Ring, want []byte, what byte, n int, rnd *rand.Rand) []byte {
-	switch what % 6 {
+	switch what % 7 {
 	case 0:
 		r.Resize(max(n, r.Len()), r.Len())
 	case 1:
@@ -157,6 +158,15 @@ func step(t *testing.T, r *ring.Ring, want []byte, what byte, n int, rnd *rand.R
 		return append(want, p...)
 	case 5:
 		r.Rewind()
+	case 6:
+		room := r.Room(n)
+		if len(room) > n || len(room) == 0 && n > 0 && r.Len() < r.Cap() {
+			t.Fatalf("room for %d of %d, and %d of %d held", len(room), n, r.Len(), r.Cap())
+		}
+		p := random(rnd, len(room))
+		copy(room, p)
+		r.Extend(len(p))
+		return append(want, p...)
 	}
 	return want
 }
