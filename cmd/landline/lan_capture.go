@@ -51,18 +51,12 @@ type sniffer struct {
 }
 
 // add has the frames of a port written from now on.
-func (s *sniffer) add(p *lan.Port) error {
+func (s *sniffer) add(p *lan.Port) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.stops[p] != nil {
-		return nil
+	if s.stops[p] == nil {
+		s.stops[p] = p.Capture(s.file)
 	}
-	stop, err := p.Capture(s.file)
-	if err != nil {
-		return fmt.Errorf("port %s: %w", p.Info().Name, err)
-	}
-	s.stops[p] = stop
-	return nil
 }
 
 // stop ends that, and the file.
@@ -89,9 +83,7 @@ func (n *network) sniff(w io.Writer, port string) (*sniffer, error) {
 			continue
 		}
 		found = true
-		if err := s.add(p); err != nil {
-			return s, err
-		}
+		s.add(p)
 	}
 	if !found {
 		return s, &controlError{Code: codeNoPort, Message: "no such port"}
@@ -111,7 +103,7 @@ func (n *network) plugged(p *lan.Port) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	for s := range n.sniffers {
-		s.add(p) // it can only be captured already by who asked for it by name
+		s.add(p)
 	}
 }
 

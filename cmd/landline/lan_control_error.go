@@ -8,8 +8,6 @@ import (
 	"net/http"
 	"os"
 	"syscall"
-
-	"landline/lan"
 )
 
 // A controlError is what the socket of a LAN answers in place of a result. The code says which kind it is, so that a
@@ -46,7 +44,6 @@ var controlCodes = []struct {
 	{codeNoPort, http.StatusNotFound, nil},
 	{codeNone, http.StatusNotFound, syscall.ENOENT},
 	{codeInUse, http.StatusConflict, syscall.EADDRINUSE},
-	{codeInUse, http.StatusConflict, lan.ErrCaptured},
 	{codeNotAllowed, http.StatusForbidden, syscall.EACCES},
 	{codeRefused, http.StatusBadGateway, syscall.ECONNREFUSED},
 	{codeUnreachable, http.StatusBadGateway, syscall.EHOSTUNREACH},
