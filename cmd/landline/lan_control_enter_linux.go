@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -38,13 +37,12 @@ func (c *control) enter(w http.ResponseWriter, r *http.Request) error {
 	port, err := c.takeTAP(conn, name)
 	if err != nil {
 		e, _ := controlErrorOf(err)
-		return json.NewEncoder(conn).Encode(enterAnswer{Error: e})
+		_ = json.NewEncoder(conn).Encode(enterAnswer{Error: e})
+		return nil
 	}
 	defer port.Close()
-	if err := json.NewEncoder(conn).Encode(enterAnswer{MTU: c.network.f.mtu, IPv6: c.network.f.subnet6 != ""}); err != nil {
-		return nil // it went away
-	}
-	_, _ = io.Copy(io.Discard, conn) // until it does, or the LAN
+	_ = json.NewEncoder(conn).Encode(enterAnswer{MTU: c.network.f.mtu, IPv6: c.network.f.subnet6 != ""})
+	_, _ = io.Copy(io.Discard, conn) // until it goes away, or the LAN
 	return nil
 }
 
@@ -72,18 +70,24 @@ func receiveFile(conn *net.UnixConn) (*os.File, error) {
 	conn.SetReadDeadline(time.Now().Add(controlPatience))
 	defer conn.SetReadDeadline(time.Time{})
 	var b [1]byte
-	oob := make([]byte, unix.CmsgSpace(4))
-	_, n, flags, _, err := conn.ReadMsgUnix(b[:], oob)
+	oob := make([]byte, unix.CmsgSpace(4)) // in which there may be room for two
+	_, n, _, _, err := conn.ReadMsgUnix(b[:], oob)
 	if err != nil {
 		return nil, fmt.Errorf("no file came: %w", bare(err))
 	}
-	messages, err := unix.ParseSocketControlMessage(oob[:n])
-	if err != nil || len(messages) != 1 || flags&unix.MSG_CTRUNC != 0 {
-		return nil, errors.New("no file came")
+	var files []*os.File
+	messages, _ := unix.ParseSocketControlMessage(oob[:n])
+	for k := range messages {
+		fds, _ := unix.ParseUnixRights(&messages[k])
+		for _, fd := range fds {
+			files = append(files, os.NewFile(uintptr(fd), "of a machine"))
+		}
 	}
-	fds, err := unix.ParseUnixRights(&messages[0])
-	if err != nil || len(fds) != 1 {
-		return nil, errors.New("not one file came")
+	if len(files) != 1 {
+		for _, f := range files {
+			f.Close()
+		}
+		return nil, fmt.Errorf("%d files came, not one", len(files))
 	}
-	return os.NewFile(uintptr(fds[0]), "of a machine"), nil
+	return files[0], nil
 }
