@@ -10,9 +10,9 @@ func (in *input) forward(p *Packet) Drop {
 		return DropNotForUs
 	case p.Group || staysOnLink(p.Src) || staysOnLink(p.Dst):
 		return DropNotForUs
-	case p.TTL <= 1:
-		s.reject(p, timeExceeded(0))
-		return DropTTL
+	}
+	if d := in.lastHop(p); d != 0 {
+		return d
 	}
 	path := Path{dst: p.Dst, src: p.Src, number: in.v.number, others: true}
 	switch d := path.onward(in.v); d {
@@ -25,6 +25,15 @@ func (in *input) forward(p *Packet) Drop {
 	}
 	s.counts.forwarded.Add(1)
 	return in.sendOn(p, &path)
+}
+
+// lastHop tells the sender of a packet for another machine that it goes no further than to here.
+func (in *input) lastHop(p *Packet) Drop {
+	if p.TTL > 1 {
+		return 0
+	}
+	in.i.stack.reject(p, timeExceeded(0))
+	return DropTTL
 }
 
 // onward finds the next hop without asking whose the source is.

@@ -78,6 +78,33 @@ func TestRouterSaysWhatItCannotDo(t *testing.T) {
 	}
 }
 
+// A router that speaks for other machines is a hop on the way to them all the same.
+func TestWhatIsTakenForOthersNeedsAHopMore(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l, far := newRouter(t, 1500)
+		l.s.TakeForeign(testProto, true)
+		for _, c := range []struct {
+			packetTo
+			near string
+		}{
+			{packetTo{dst: far4, src: their4, proto: testProto, payload: "12345678", ttl: 1},
+				"ip4 10.0.0.1 > 10.0.0.2 ttl 64 | icmp time exceeded ttl about 10.0.0.2 > 192.0.2.9 proto 253"},
+			{packetTo{dst: far6, src: their6, proto: testProto, payload: "12345678", ttl: 1},
+				"ip6 2001:db8::1 > 2001:db8::2 hop 64 | icmp6 time exceeded hop limit about 2001:db8::2 > 2001:db8:9::9 proto 253"},
+		} {
+			l.receive(c.frame())
+			l.wrote(c.near)
+			l.received()
+			c.ttl = 2
+			l.receive(c.frame())
+			l.wrote()
+			l.received(c.src.String() + " > " + c.dst.String() + ": 12345678")
+		}
+		equal(t, "far", lines(far), "")
+		equal(t, "drops", l.s.Stats().Drops[DropTTL], 2)
+	})
+}
+
 func TestHostDoesNotForward(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := newLab(t, Config{}, InterfaceConfig{})

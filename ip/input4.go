@@ -52,6 +52,9 @@ func (in *input) route4(p *Packet, h wire.IPv4) Drop {
 		return in.upper4(p)
 	case toOthers:
 		if in.takesForeign(p, p.Protocol) {
+			if d := in.lastHop(p); d != 0 {
+				return d
+			}
 			if h.IsFragment() {
 				return in.fragment4(p, h)
 			}

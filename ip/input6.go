@@ -22,6 +22,9 @@ func (in *input) ipv6(b []byte) Drop {
 		return in.extensions(p, h)
 	case toOthers:
 		if in.takesForeign6(p, h) {
+			if d := in.lastHop(p); d != 0 {
+				return d
+			}
 			return in.extensions(p, h)
 		}
 		if d := in.hopByHop(p, h); d != 0 {

@@ -39,6 +39,7 @@ func pingSocket(a netip.Addr) (net.Conn, error) {
 	if err != nil {
 		return nil, os.NewSyscallError("socket", err)
 	}
+	wantErrors(fd, a.Is4())
 	file := os.NewFile(uintptr(fd), "ping")
 	defer file.Close()
 	if err := syscall.Connect(fd, to); err != nil {

@@ -163,6 +163,7 @@ func (f *flow) listen(out net.Conn) error {
 			}
 		case errors.Is(err, net.ErrClosed):
 			return nil
+		case errors.Is(err, errTooLong):
 		case err != nil && isPassing(err):
 			f.failed(int(f.mark.Load()), err)
 		case err != nil:

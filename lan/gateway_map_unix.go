@@ -13,8 +13,11 @@ import (
 const sharesPorts = true
 
 // sharePort lets other sockets of this user have the same port.
-func sharePort(_, _ string, c syscall.RawConn) error {
+func sharePort(network, _ string, c syscall.RawConn) error {
 	var fault error
-	err := c.Control(func(fd uintptr) { fault = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1) })
+	err := c.Control(func(fd uintptr) {
+		fault = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_REUSEPORT, 1)
+		wantErrors(int(fd), network == "udp4")
+	})
 	return errors.Join(err, fault)
 }

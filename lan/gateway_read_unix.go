@@ -29,9 +29,11 @@ func (g *Gateway) readDatagram(c net.Conn, hear func([]byte)) error {
 		if err == syscall.EAGAIN {
 			return false
 		}
-		if fault = err; err == nil {
-			hear(b[:n])
+		if fault = err; err != nil {
+			dropErrors(int(fd))
+			return true
 		}
+		hear(b[:n])
 		return true
 	})
 	if err != nil {

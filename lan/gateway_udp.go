@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"slices"
 	"syscall"
 
 	"landline/dns"
@@ -39,7 +40,15 @@ func (g *Gateway) serveUDP(ctx context.Context) {
 	}
 }
 
-// isPassing reports whether an error is about one datagram, and the socket goes on.
+// isPassing reports whether an error is about one datagram, and the socket goes on: what a system makes of messages of ICMP.
 func isPassing(err error) bool {
-	return errors.Is(err, syscall.ECONNREFUSED) || errors.Is(err, syscall.EHOSTUNREACH) || errors.Is(err, syscall.ENETUNREACH)
+	return slices.ContainsFunc(passing, func(e syscall.Errno) bool { return errors.Is(err, e) })
 }
+
+var passing = []syscall.Errno{
+	syscall.ECONNREFUSED, syscall.EHOSTUNREACH, syscall.ENETUNREACH, syscall.EHOSTDOWN, syscall.EACCES, syscall.EPROTO,
+	syscall.ENOPROTOOPT, syscall.EOPNOTSUPP, errTooLong,
+}
+
+// errTooLong says that the way is narrower than was thought. The machine need not know: what is sent next is cut.
+const errTooLong = syscall.EMSGSIZE

@@ -222,6 +222,31 @@ func TestPingsToTheComputer(t *testing.T) {
 	}
 }
 
+// The gateway is a hop on the way, and nobody answers for a machine that does not: a dead address stays dead.
+func TestPingsThatGoNowhere(t *testing.T) {
+	_, h := loopbackSite(t, lan.GatewayConfig{
+		DialContext: func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			go io.Copy(io.Discard, far)
+			return near, nil
+		},
+	})
+	for _, c := range []struct{ to, gateway string }{{"192.0.2.7", "10.77.0.1"}, {"2001:db8::7", "fd77::1"}} {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+		r, err := h.Ping(ctx, c.to, landline.PingConfig{TTL: 1})
+		cancel()
+		if !errors.Is(err, syscall.EHOSTUNREACH) || r.From.String() != c.gateway {
+			t.Errorf("with one hop: %v from %v", err, r.From)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), 200*time.Millisecond)
+		_, err = h.Ping(ctx, c.to, landline.PingConfig{TTL: 2})
+		cancel()
+		if !errors.Is(err, os.ErrDeadlineExceeded) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("who does not answer: %v", err)
+		}
+	}
+}
+
 // Where the system allows no socket for pings, the machine is told that there is no way.
 func TestPingsThatAreNotAllowed(t *testing.T) {
 	_, h := loopbackSite(t, lan.GatewayConfig{
