@@ -56,6 +56,9 @@ func TestMain(m *testing.M) {
 //	                          waited for (< TEXT) and typed (> TEXT, a Go string);
 //	                          what was seen is then in the file "terminal"
 //
+//	tmux COMMAND ARG...       a command of tmux(1), whose server is the script's own
+//	screen TEXT               until the terminal of tmux shows TEXT, a Go string
+//
 //	desk SOCKET CIDR...       waits at a socket for a machine, and then is its neighbor and
 //	                          gives it an IPv4 address by DHCP
 //	unplug                    the desk is gone
@@ -80,7 +83,7 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": cmdCode, "start": cmdStart, "await": cmdAwait, "signal": cmdSignal, "finish": cmdFinish,
 			"serve": cmdServe, "awaitfile": cmdAwaitFile, "json": cmdJSON, "mode": cmdMode, "binary": cmdBinary,
-			"keygen": cmdKeygen, "term": cmdTerm, "cmp-sorted": cmdCmpSorted,
+			"keygen": cmdKeygen, "term": cmdTerm, "tmux": cmdTmux, "screen": cmdScreen, "cmp-sorted": cmdCmpSorted,
 			"desk": cmdDesk, "unplug": cmdUnplug, "ping": cmdPing, "ask": cmdAsk, "talk": cmdTalk,
 			"through": cmdThrough, "capitals": cmdCapitals,
 		},
@@ -102,7 +105,7 @@ func condition(name string) (bool, error) {
 	case "full":
 		_, err := os.Stat("/dev/full")
 		ok = err == nil
-	case "bash", "curl", "ip", "iperf3", "pgrep", "ping", "python3", "ssh-keygen", "ssh-agent", "tshark":
+	case "bash", "curl", "ip", "iperf3", "pgrep", "ping", "python3", "ssh-keygen", "ssh-agent", "tmux", "tshark":
 		_, err := exec.LookPath(name)
 		ok = err == nil
 	case "enter":
@@ -132,6 +135,7 @@ func setUp(env *testscript.Env) error {
 		for _, p := range procs {
 			p.end()
 		}
+		endTmux(env.WorkDir)
 		endJobs(env.WorkDir)
 	})
 	home := filepath.Join(env.WorkDir, "home")
