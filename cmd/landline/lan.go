@@ -54,8 +54,8 @@ func (a *app) lanUpCommand() *cobra.Command {
 TAPs, and a gateway that gives them addresses and names, and a way out.
 
 The gateway has the first address of the subnet. It gives out the others by DHCP, and keeps
-leases in --state, so that a machine has the same address after the LAN was down. With
---subnet6, machines make themselves IPv6 addresses. Each is found by the name that it calls itself
+leases in --state, so that a machine has the same address after the LAN was down. IPv6 addresses
+machines make themselves, in --subnet6. Each is found by the name that it calls itself
 by, in --domain; all other names are asked of this system's name servers.
 
 The machines reach what this system reaches, by its ordinary sockets, with nothing to set
@@ -80,7 +80,7 @@ that has an address.`,
 	fl := cmd.Flags()
 	fl.StringVar(&f.name, "name", "lan", "`NAME` of the LAN, by which its state is kept")
 	fl.StringVar(&f.subnet, "subnet", "10.77.0.0/24", "`CIDR` of the LAN's IPv4 network; its first address is the gateway's, or another one\nthat is given in place of the network's")
-	fl.StringVar(&f.subnet6, "subnet6", "", "`CIDR` of its IPv6 network, of 64 bits, as fd00:77::/64 (default none)")
+	fl.StringVar(&f.subnet6, "subnet6", "auto", "`CIDR` of its IPv6 network, of 64 bits, as fd00:77::/64; auto is one of its own, the same\neach time; none leaves IPv6 out")
 	fl.StringVar(&f.domain, "domain", "lan", "`DOMAIN` of the machines' names")
 	fl.StringArrayVar(&f.taps, "tap", nil, "`NAME` of a TAP device; it is made if it is not there and that is allowed (may repeat)")
 	fl.StringArrayVar(&f.sockets, "socket", nil, "`PATH` of a Unix socket that machines connect to, on which frames go as QEMU has them (may repeat)")
@@ -100,10 +100,21 @@ that has an address.`,
 // config reads what the gateway is to be.
 func (f *lanFlags) config() (lan.GatewayConfig, error) {
 	c := lan.GatewayConfig{Domain: f.domain, Loopback: f.loopback, LeaseTime: f.lease, CheckSources: f.checkSources}
+	if err := checkLANName(f.name); err != nil {
+		return c, err
+	}
+	var err error
+	if c.State, err = stateDir(f.state, filepath.Join("lan", f.name)); err != nil {
+		return c, err
+	}
+	subnet6 := f.subnet6
+	if subnet6 == "auto" {
+		subnet6 = uniqueLocal(c.State).String()
+	}
 	for _, s := range []struct{ flag, text, example string }{
-		{"--subnet", f.subnet, "10.77.0.0/24"}, {"--subnet6", f.subnet6, "fd00:77::/64"},
+		{"--subnet", f.subnet, "10.77.0.0/24"}, {"--subnet6", subnet6, "fd00:77::/64"},
 	} {
-		if s.text == "" && s.flag == "--subnet6" {
+		if s.text == "none" && s.flag == "--subnet6" {
 			continue
 		}
 		p, err := netip.ParsePrefix(s.text)
@@ -116,18 +127,10 @@ func (f *lanFlags) config() (lan.GatewayConfig, error) {
 		}
 		c.Addresses = append(c.Addresses, p)
 	}
-	if err := checkLANName(f.name); err != nil {
-		return c, err
-	}
 	if f.mtu < link.MinMTU || f.mtu > link.MaxMTU {
 		return c, fmt.Errorf("--mtu %d: not from %d to %d", f.mtu, link.MinMTU, link.MaxMTU)
 	}
-	var err error
-	if c.Records, err = f.records(); err != nil {
-		return c, err
-	}
-	dir, err := stateDir(f.state, filepath.Join("lan", f.name))
-	c.State = dir
+	c.Records, err = f.records()
 	return c, err
 }
 
@@ -236,17 +239,28 @@ func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) (err error
 // steadyMAC returns a hardware address for who keeps its state in a folder of this system: the same again after the LAN was
 // down, so that the machines, which may not notice that, find the gateway at once.
 func steadyMAC(folder string) (m wire.MAC) {
-	system, err := os.Hostname()
-	if err != nil {
-		return wire.MAC{} // a new one each time
-	}
-	if path, err := filepath.Abs(folder); err == nil {
-		folder = path
-	}
-	sum := sha256.Sum256([]byte(system + "\x00" + folder))
+	sum := steady("", folder)
 	copy(m[:], sum[:])
 	m[0] = m[0]&^1 | 2 // of one machine, and given out by no vendor
 	return m
+}
+
+// uniqueLocal returns an IPv6 network for who keeps its state in a folder of this system, the same each time: a prefix of RFC 4193,
+// whose 40 bits of chance keep two such networks apart.
+func uniqueLocal(folder string) netip.Prefix {
+	sum := steady("IPv6", folder)
+	a := [16]byte{0: 0xfd}
+	copy(a[1:6], sum[:])
+	return netip.PrefixFrom(netip.AddrFrom16(a), 64)
+}
+
+// steady returns what stands for a folder of this system, for one use.
+func steady(use, folder string) [sha256.Size]byte {
+	system, _ := os.Hostname()
+	if path, err := filepath.Abs(folder); err == nil {
+		folder = path
+	}
+	return sha256.Sum256([]byte(system + "\x00" + folder + use))
 }
 
 func (n *network) openCapture() (err error) {
