@@ -80,8 +80,9 @@ func (u *udpForward) client(ctx context.Context, from netip.AddrPort) *udpClient
 	if err != nil {
 		return nil
 	}
-	if client.as = as; !u.g.nat.addClient(client, u.g.cfg.addressOf(client.ask.Dst.Addr().Is4()).Addr()) {
-		u.g.tell(Event{Ask: client.ask, Verdict: Ended, Err: ErrNotKept})
+	client.as = as
+	if err := u.g.nat.addClient(client, u.g.cfg.addressOf(client.ask.Dst.Addr().Is4()).Addr()); err != nil {
+		u.g.tell(Event{Ask: client.ask, Verdict: Ended, Err: err})
 		return nil
 	}
 	u.mu.Lock()
@@ -120,19 +121,23 @@ func (c *udpClient) answer(b []byte) {
 }
 
 // addClient lets what a machine answers find a client. If the client has no address of its own there, it gets a port of the
-// gateway's address. It reports false if two clients would be one.
-func (n *nat) addClient(c *udpClient, own netip.Addr) bool {
+// gateway's address, and there may be none left: anybody can make up clients. It refuses one that would be another.
+func (n *nat) addClient(c *udpClient, own netip.Addr) error {
 	n.clientsMu.Lock()
 	defer n.clientsMu.Unlock()
+	err := ErrNotKept
 	if !c.as.IsValid() {
-		for c.as = freePort(own); n.clients[c.pair()] != nil; c.as = freePort(own) {
+		err = ErrManyFlows
+		c.as = freePort(own)
+		for k := 0; k < tries && n.clients[c.pair()] != nil; k++ {
+			c.as = freePort(own)
 		}
 	}
 	if n.clients[c.pair()] != nil {
-		return false
+		return err
 	}
 	n.clients[c.pair()] = c
-	return true
+	return nil
 }
 
 func (n *nat) removeClient(c *udpClient) {

@@ -40,7 +40,7 @@ func (m *mappings) dial(ctx context.Context, src netip.AddrPort, address string)
 	return &mappedConn{UDPConn: c, end: func() { m.release(src, p) }}, nil
 }
 
-// tries is how often another port is asked for if the system gave one that another machine has.
+// tries is how often another port is looked for if one is taken.
 const tries = 16
 
 func (m *mappings) open(ctx context.Context, p *mapping, address string) (*net.UDPConn, error) {
