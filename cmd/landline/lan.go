@@ -69,7 +69,10 @@ That is not the rule, since a machine whose address was set by hand would then b
 
 A socket can be used by this user alone. On a --socket, QEMU's and libkrun's machines connect, any number
 of them; to a --dgram, those of QEMU and vfkit send. The LAN must be up first. A line tells of each machine
-that has an address.`,
+that has an address.
+
+The other verbs of "landline lan" reach the LAN by its --name, through a socket that is this user's alone, and so
+do "landline run NAME.DOMAIN" and the others that take a HOST.`,
 		Example: `  landline lan up --socket lan.sock --forward tcp:127.0.0.1:8022=shed:22
   landline host --socket lan.sock --dhcp --hostname shed upper:700
   qemu-system-x86_64 ... -netdev stream,id=n,addr.type=unix,addr.path=lan.sock -device virtio-net,netdev=n

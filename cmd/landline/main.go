@@ -137,9 +137,10 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline host --tap tap0 --dhcp     a small machine of its own on a network
   landline lan up --socket lan.sock   a LAN for virtual machines, with a way out
 
-HOST is a name, name:port, [v6]:port or unix:PATH; HostName, IdentityFile,
-UserKnownHostsFile and HostKeyAlias of ~/.ssh/config count, not its Port and User. Who may come in stands in
-~/.ssh/authorized_keys over there, who is answering in ~/.ssh/known_hosts here.`,
+HOST is a name, name:port, [v6]:port or unix:PATH; a machine of a LAN that is up here ("landline lan up") is
+found there by its name, as shed.lan. HostName, IdentityFile, UserKnownHostsFile and HostKeyAlias of
+~/.ssh/config count, not its Port and User. Who may come in stands in ~/.ssh/authorized_keys over there, who is
+answering in ~/.ssh/known_hosts here.`,
 		SilenceErrors:              true,
 		SilenceUsage:               true,
 		SuggestionsMinimumDistance: 2,

@@ -57,10 +57,15 @@ func maskOthers() func() {
 	return func() { unix.Umask(old) }
 }
 
+// maxSocketPath is how long a socket's path may be, in bytes: that of sun_path, but for the 0 at its end.
+const maxSocketPath = len(unix.RawSockaddrUnix{}.Path) - 1
+
 func socketFault(flag, path string, err error) error {
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
 		return fmt.Errorf("%s %s: something is there that is no socket", flag, path)
+	case errors.Is(err, syscall.EINVAL) && len(path) > maxSocketPath:
+		return fmt.Errorf("%s %s: a socket's path has at most %d bytes", flag, path, maxSocketPath)
 	case err != nil:
 		return fmt.Errorf("%s %s: %w", flag, path, bare(err))
 	}
