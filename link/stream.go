@@ -105,16 +105,17 @@ func (s *Stream) Write(frames []Frame) (int, error) {
 	if s.closed || s.closing {
 		return 0, net.ErrClosed
 	}
-	for i := range frames[:good] {
-		if len(s.pending) >= streamBytes {
-			s.refused = true
-			return i, nil
-		}
-		s.pending = binary.BigEndian.AppendUint32(s.pending, uint32(frames[i].Len()))
-		s.pending = frames[i].AppendTo(s.pending)
+	n := 0
+	for ; n < good && len(s.pending) < streamBytes; n++ {
+		s.pending = binary.BigEndian.AppendUint32(s.pending, uint32(frames[n].Len()))
+		s.pending = frames[n].AppendTo(s.pending)
 	}
 	if len(s.pending) > 0 {
-		s.wake.Signal()
+		s.wake.Signal() // also if it was filled at once, by the frames before one that is refused
+	}
+	if n < good {
+		s.refused = true
+		return n, nil
 	}
 	return good, bad
 }

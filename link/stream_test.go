@@ -100,6 +100,30 @@ func TestStreamFindsFramesInAnyPieces(t *testing.T) {
 	}
 }
 
+// A batch that fills it at once, while nothing else waits, is written as far as it was taken.
+func TestStreamThatOneBatchFillsGoesOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		conn, far := net.Pipe()
+		s := link.NewStream(conn, link.Info{MTU: link.MaxMTU})
+		var h heard
+		s.Attach(h.handler())
+		synctest.Wait() // until the goroutine that writes waits
+		const size = wire.EthernetLen + link.MaxMTU
+		n, err := s.Write(slices.Repeat(frames(streamFrame(size, 1)), 64))
+		if n == 0 || n == 64 || err != nil {
+			t.Fatal(n, err)
+		}
+		if _, err := io.CopyN(io.Discard, far, int64(n)*(4+size)); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if h.rooms != 1 {
+			t.Errorf("told of room %d times, not once", h.rooms)
+		}
+		s.Close()
+	})
+}
+
 func TestFullStreamTakesLessAndSaysWhenThereIsRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		conn, far := net.Pipe()
