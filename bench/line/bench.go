@@ -21,6 +21,11 @@ func newBench(r *rig.Rig, groups []*group) (*bench, error) {
 	for name, file := range map[string]string{"DST": "dst", "BIG": "big", "SMALL": "small"} {
 		r.Set(name, filepath.Join(r.Dir, file))
 	}
+	self, err := os.Executable()
+	if err != nil {
+		return nil, err
+	}
+	r.Set("SELF", self)
 	port, err := rig.FreePort()
 	if err != nil {
 		return nil, err

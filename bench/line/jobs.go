@@ -2,8 +2,9 @@ package main
 
 import "landline/bench/internal/rig"
 
-// What is moved.
+// What is moved, and how often.
 const (
+	warmCalls  = 100
 	bigSize    = 1 << 30
 	smallFiles = 10_000
 	smallSize  = 4096
@@ -24,7 +25,7 @@ type group struct {
 type role int
 
 const (
-	context role = iota // shown, not compared with the target
+	scale role = iota // shown, not compared with the target
 	peer
 	ours
 )
@@ -60,8 +61,22 @@ func groups() []*group {
 			jobs: []*job{
 				{"landline run", ours, landline, "", "landline run $KEYS $HOST true", nil},
 				{"ssh, curve25519", peer, sshd, "", "ssh -F $CONF 127.0.0.1 true", nil},
-				{"ssh, default key exchange", context, sshd, "", "ssh -F $CONF.kex 127.0.0.1 true", nil},
-				{"true, no network", context, none, "", "true", nil},
+				{"ssh, default key exchange", scale, sshd, "", "ssh -F $CONF.kex 127.0.0.1 true", nil},
+				{"true, no network", scale, none, "", "true", nil},
+			},
+		},
+		{
+			title: "Warm start, `true`", lead: 1.5, times: 5,
+			jobs: []*job{
+				{"landline run", ours, landline, "", "landline run $KEYS $HOST true", nil},
+				{"ssh, ControlMaster", peer, sshd, "", "ssh -F $CONF.warm 127.0.0.1 true", nil},
+			},
+		},
+		{
+			title: "100 times `true` on a connection that stands", lead: 2, times: 1, amount: warmCalls, unit: "calls/s",
+			jobs: []*job{
+				{"package remote", ours, landline, "", "$SELF -calls $HOST", nil},
+				{"ssh, ControlMaster", peer, sshd, "", "i=0; while [ $i -lt 100 ]; do ssh -n -F $CONF.warm 127.0.0.1 true; i=$((i+1)); done", nil},
 			},
 		},
 		{
@@ -69,7 +84,7 @@ func groups() []*group {
 			amount: rig.FleetHosts, unit: "hosts/s",
 			jobs: []*job{
 				{"landline run", ours, fleet, "", "landline run --quiet $KEYS $FLEET true", nil},
-				{"landline run --group", context, fleet, "", "landline run --quiet --group $KEYS $FLEET true", nil},
+				{"landline run --group", scale, fleet, "", "landline run --quiet --group $KEYS $FLEET true", nil},
 				{"clush, 64 at a time", peer, sshd, "", "clush -q -f 64 -O ssh_options=-F$CONF -w $NODES true", nil},
 				{"clush, 200 at a time", peer, sshd, "", "clush -q -f 200 -O ssh_options=-F$CONF -w $NODES true", nil},
 			},
@@ -82,9 +97,9 @@ func groups() []*group {
 				{"scp", peer, sshd, "", "scp -q -F $CONF 127.0.0.1:$BIG $DST/", nil},
 				{"sftp", peer, sshd, "", "sftp -q -F $CONF 127.0.0.1:$BIG $DST/", nil},
 				{"rsync", peer, sshd, "", "rsync 127.0.0.1:$BIG $DST/", nil},
-				{"ssh cat", context, sshd, "", "ssh -F $CONF 127.0.0.1 cat $BIG >$DST/big", nil},
-				{"nc, in the clear", context, none, listen, "nc -d 127.0.0.1 $PORT >$DST/big", nil},
-				{"cp", context, none, "", "cp $BIG $DST/", nil},
+				{"ssh cat", scale, sshd, "", "ssh -F $CONF 127.0.0.1 cat $BIG >$DST/big", nil},
+				{"nc, in the clear", scale, none, listen, "nc -d 127.0.0.1 $PORT >$DST/big", nil},
+				{"cp", scale, none, "", "cp $BIG $DST/", nil},
 			},
 		},
 		{
@@ -103,10 +118,10 @@ func groups() []*group {
 			jobs: []*job{
 				{"landline get", ours, landline, "", "landline get $KEYS $HOST:$SMALL $DST/", nil},
 				{"rsync -a", peer, sshd, "", "rsync -a 127.0.0.1:$SMALL $DST/", nil},
-				{"ssh tar", context, sshd, "", "ssh -F $CONF 127.0.0.1 tar -C $DIR -cf - small | tar -C $DST -xf -", nil},
-				{"scp -r", context, sshd, "", "scp -q -r -F $CONF 127.0.0.1:$SMALL $DST/", nil},
-				{"tar, local pipe", context, none, "", "tar -C $DIR -cf - small | tar -C $DST -xf -", nil},
-				{"cp -r", context, none, "", "cp -r $SMALL $DST/", nil},
+				{"ssh tar", scale, sshd, "", "ssh -F $CONF 127.0.0.1 tar -C $DIR -cf - small | tar -C $DST -xf -", nil},
+				{"scp -r", scale, sshd, "", "scp -q -r -F $CONF 127.0.0.1:$SMALL $DST/", nil},
+				{"tar, local pipe", scale, none, "", "tar -C $DIR -cf - small | tar -C $DST -xf -", nil},
+				{"cp -r", scale, none, "", "cp -r $SMALL $DST/", nil},
 			},
 		},
 		{
@@ -115,8 +130,8 @@ func groups() []*group {
 			jobs: []*job{
 				{"landline put", ours, landline, "", "landline put $KEYS $SMALL $HOST:$DST/", nil},
 				{"rsync -a", peer, sshd, "", "rsync -a $SMALL 127.0.0.1:$DST/", nil},
-				{"ssh tar", context, sshd, "", "tar -C $DIR -cf - small | ssh -F $CONF 127.0.0.1 tar -C $DST -xf -", nil},
-				{"scp -r", context, sshd, "", "scp -q -r -F $CONF $SMALL 127.0.0.1:$DST/", nil},
+				{"ssh tar", scale, sshd, "", "tar -C $DIR -cf - small | ssh -F $CONF 127.0.0.1 tar -C $DST -xf -", nil},
+				{"scp -r", scale, sshd, "", "scp -q -r -F $CONF $SMALL 127.0.0.1:$DST/", nil},
 			},
 		},
 	}

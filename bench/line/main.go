@@ -18,7 +18,15 @@ func main() {
 	rounds := flag.Int("rounds", 7, "counted rounds, each of every command in turn, after one that is not counted")
 	only := flag.String("only", "", "measure only what matches `REGEXP`, e.g. 'KiB, get' or 'Cold.*(landline|curve)'")
 	binary := flag.String("landline", "", "measure this `FILE` instead of building one")
+	calls := flag.String("calls", "", "(how the program starts itself) run the calls of the library at `ADDR`")
 	flag.Parse()
+	if *calls != "" {
+		if err := callLibrary(*calls, os.Getenv("HOME")+"/.."); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	pick, err := regexp.Compile(*only)
 	if err != nil || *rounds < 1 || flag.NArg() > 0 {
 		flag.Usage()

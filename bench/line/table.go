@@ -69,7 +69,7 @@ func (j *job) label() string {
 	switch j.role {
 	case ours:
 		return "**" + j.name + "**"
-	case context:
+	case scale:
 		return "(" + j.name + ")"
 	}
 	return j.name

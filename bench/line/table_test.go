@@ -22,7 +22,7 @@ func TestVerdictComparesMediansWithTheBestPeer(t *testing.T) {
 		took("ours", ours, 100, 1, 9000),
 		took("slow", peer, 500, 500, 500),
 		took("fast", peer, 200, 100, 900),
-		took("cp", context, 1, 1, 1),
+		took("cp", scale, 1, 1, 1),
 	}}
 	if got, want := g.verdict(), "PASS: landline is 2.00 times as fast as fast"; !strings.HasPrefix(got, want) {
 		t.Errorf("got %q, want %q", got, want)
@@ -39,7 +39,7 @@ func TestVerdictComparesMediansWithTheBestPeer(t *testing.T) {
 
 func TestTable(t *testing.T) {
 	g := &group{title: "Work", amount: 1000, unit: "MB/s", lead: 2, jobs: []*job{
-		took("ours", ours, 1000, 3000), took("theirs", peer, 4000, 6000), took("cp", context, 500),
+		took("ours", ours, 1000, 3000), took("theirs", peer, 4000, 6000), took("cp", scale, 500),
 	}}
 	g.jobs[0].samples[1].Client, g.jobs[0].samples[0].Server = 30<<20, 7<<20
 	var b strings.Builder

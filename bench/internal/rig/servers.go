@@ -53,7 +53,8 @@ Ciphers aes128-gcm@openssh.com
 `
 
 // StartSSH starts an sshd on all addresses and sets for clients: $CONF, a configuration that makes
-// them as fast as they can be, $CONF.kex, the same with the default key exchange,
+// them as fast as they can be, $CONF.kex, the same with the default key exchange, $CONF.warm, the same with a connection
+// that stands (ControlMaster),
 // $NODES, the addresses of a fleet as a range, and, for rsync, RSYNC_RSH.
 func (r *Rig) StartSSH() (*Server, error) {
 	port, err := FreePort()
@@ -70,6 +71,7 @@ func (r *Rig) StartSSH() (*Server, error) {
 		r.makeKeys(),
 		os.WriteFile(conf, []byte(client+"KexAlgorithms curve25519-sha256\n"), 0o600),
 		os.WriteFile(conf+".kex", []byte(client), 0o600),
+		os.WriteFile(conf+".warm", []byte(client+"KexAlgorithms curve25519-sha256\nControlPath "+r.Dir+"/control\n"), 0o600),
 		os.WriteFile(filepath.Join(r.Dir, "sshd_config"), fmt.Appendf(nil, sshdConfig, port, r.Dir), 0o600))
 	if err != nil {
 		return nil, err
@@ -81,14 +83,24 @@ func (r *Rig) StartSSH() (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	addr := fmt.Sprintf("127.0.0.1:%d", port)
-	return s, s.await(func() bool {
-		c, err := net.Dial("tcp", addr)
-		if err == nil {
-			c.Close()
-		}
-		return err == nil
-	})
+	err = s.await(func() bool { return answers("tcp", fmt.Sprintf("127.0.0.1:%d", port)) })
+	if err != nil {
+		return nil, err
+	}
+	warm, err := r.start("warm", "ssh -F $CONF.warm -M -N 127.0.0.1")
+	if err != nil {
+		return nil, err
+	}
+	return s, warm.await(func() bool { return answers("unix", filepath.Join(r.Dir, "control")) })
+}
+
+// answers says whether somebody answers at an address.
+func answers(network, addr string) bool {
+	c, err := net.Dial(network, addr)
+	if err == nil {
+		c.Close()
+	}
+	return err == nil
 }
 
 var listening = regexp.MustCompile(`(?m)^landline: listening on (\S+),`)
