@@ -5,6 +5,7 @@ go 1.26.3
 require landline v0.0.0
 
 require (
+	github.com/creack/pty v1.1.24 // indirect
 	github.com/hiddeco/sshsig v0.2.0 // indirect
 	github.com/klauspost/cpuid/v2 v2.0.12 // indirect
 	github.com/zeebo/blake3 v0.2.4 // indirect

@@ -65,6 +65,10 @@ type Server struct {
 	// by several goroutines, and what it says waits for it. If nil, nobody is told.
 	Audit func(Event)
 
+	// Upstream, if not nil, is a line that this server shares with those who connect: it runs nothing itself, but has
+	// commands run there. It says of itself what the server there says. Nothing else than commands is passed on.
+	Upstream *Client
+
 	connections atomic.Uint64 // that have come
 	jobs        jobTable
 	adopt       sync.Once        // of the jobs that an earlier server left running

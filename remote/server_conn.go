@@ -97,6 +97,9 @@ func (c *serverConn) greet(by time.Time) error {
 func (c *serverConn) sayHello() error {
 	var b frame.Builder
 	b.Str("kind", kindHello).Int("version", version).Str("software", plain(c.s.Software, 128))
+	if up := c.s.Upstream; up != nil {
+		return c.passHello(up.hello)
+	}
 	features := []string{featurePorts}
 	if canTerminals {
 		features = append(features, featureTerminals)
@@ -111,7 +114,18 @@ func (c *serverConn) sayHello() error {
 	if set := charset(); set != "" {
 		b.Str("encoding", set)
 	}
-	if err := c.post(&b, nil); err != nil {
+	return c.postHello(&b)
+}
+
+// passHello says what another server has said of itself.
+func (c *serverConn) passHello(h Hello) error {
+	var b frame.Builder
+	b.Str("kind", kindHello).Int("version", version).Str("software", h.Software).Str("host", h.Host).Str("encoding", h.Encoding)
+	return c.postHello(&b)
+}
+
+func (c *serverConn) postHello(b *frame.Builder) error {
+	if err := c.post(b, nil); err != nil {
 		return err
 	}
 	c.mu.Lock()
@@ -280,6 +294,8 @@ func (call *serverCall) serve(m *message, list []string) {
 	switch {
 	case call.c.s.keeper != nil:
 		e = call.c.s.keeper.serve(call, m)
+	case call.c.s.Upstream != nil:
+		e = call.pass(m, list)
 	case m.kind == kindRun:
 		log = log.With("job", m.job)
 		e = call.run(m, list)

@@ -68,8 +68,10 @@ func groups() []*group {
 		{
 			title: "Warm start, `true`", lead: 1.5, times: 5,
 			jobs: []*job{
-				{"landline run", ours, landline, "", "landline run $KEYS $HOST true", nil},
+				{"landline run --keep", ours, landline, "", "landline run --keep 1m $KEYS $HOST true", nil},
+				{"landline run, cold", scale, landline, "", "landline run $KEYS $HOST true", nil},
 				{"ssh, ControlMaster", peer, sshd, "", "ssh -F $CONF.warm 127.0.0.1 true", nil},
+				{"landline version", scale, none, "", "landline version", nil},
 			},
 		},
 		{

@@ -156,7 +156,7 @@ answering in ~/.ssh/known_hosts here.`,
 	root.PersistentFlags().BoolVarP(&a.quiet, "quiet", "q", false, "print errors only")
 	root.PersistentFlags().BoolVar(&a.json, "json", false, "print one JSON object a line in place of text")
 	root.Flags().BoolVar(&version, "version", false, "print the version")
-	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.shCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.forwardCommand(), a.hostCommand(), a.lanCommand(), a.versionCommand(), completionCommand())
+	root.AddCommand(a.tryCommand(), a.serveCommand(), a.runCommand(), a.shCommand(), a.jobsCommand(), a.attachCommand(), a.cancelCommand(), a.getCommand(), a.putCommand(), a.forwardCommand(), a.keepCommand(), a.hostCommand(), a.lanCommand(), a.versionCommand(), completionCommand())
 	return root
 }
 

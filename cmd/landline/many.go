@@ -101,6 +101,9 @@ func (a *app) runMany(f *runFlags, list string, rest []string) error {
 		return err
 	}
 	m := &fanout{visitor: visitor{a: a, flags: &f.lineFlags}, f: f, words: words, set: set, lines: newLines(a)}
+	if f.keep > 0 {
+		return errors.New("--keep is for one host")
+	}
 	if f.detach {
 		return m.visit(hosts, f.parallel, m.detach)
 	}

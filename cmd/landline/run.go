@@ -30,6 +30,7 @@ type runFlags struct {
 	detach    bool
 	reconnect time.Duration
 	group     bool
+	keep      time.Duration
 	tty       bool
 	escape    string
 }
@@ -64,6 +65,11 @@ With --detach it goes on by itself, without standard input: see "landline jobs".
 
 With --tty the command has a terminal: then all of its output is standard output, Ctrl-C
 is a key as others, and ~ is what "landline sh" tells of it.
+
+With --keep, a process in the background makes a second line and keeps it, so that later
+runs with --keep need not make one: as long as somebody uses it in the time given. It is
+for this user alone, at a socket in XDG_RUNTIME_DIR, and asks nobody: it needs a key that
+can be used without. 64 commands at once can use it.
 
 HOST may be a list (shed,desk), a range (web[01-40], n[1-3,7]), or a @group of
 hosts.toml in the configuration folder (~/.config/landline), which has lines like
@@ -102,6 +108,7 @@ a host that has not answered a second after its command should be dead is lost.`
 	fl.BoolVar(&f.group, "group", false, "of many hosts, show equal outputs once, with the hosts that gave them,\nand how the others differ from what most of them gave")
 	fl.BoolVar(&f.tty, "tty", false, "give the command a terminal, like yours if you have one")
 	fl.StringVar(&f.escape, "escape", "~", "with --tty, "+escapeHelp)
+	fl.Var(&period{"keep", &f.keep}, "keep", "keep a line in the background until nobody has used it for this `TIME`, and use the one that is kept")
 	fl.Var(&period{"reconnect", &f.reconnect}, "reconnect", "when the line breaks, make it anew for this `TIME`, and go on (default not at all)")
 	cmd.RegisterFlagCompletionFunc("encoding", cobra.FixedCompletions(charset.Names(), cobra.ShellCompDirectiveNoFileComp))
 	return cmd
@@ -178,6 +185,12 @@ func (f *runFlags) check() error {
 	if f.reconnect < 0 {
 		return fmt.Errorf("--reconnect %v: no time runs backwards", f.reconnect)
 	}
+	if f.keep < 0 {
+		return fmt.Errorf("--keep %v: no time runs backwards", f.keep)
+	}
+	if f.keep > 0 && (f.detach || f.reconnect > 0 || f.tty) {
+		return errors.New("--keep is for commands without a terminal that end with their line")
+	}
 	if f.detach && f.reconnect > 0 {
 		return &hinted{errors.New("--detach with --reconnect: a job needs no line"), "landline attach --reconnect TIME"}
 	}
@@ -221,7 +234,11 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 	defer cancel(nil)
 	stop := cancelOnSignal(cancel)
 	d := a.dialer(&f.lineFlags, h)
-	cl, err := d.connect(ctx)
+	connect := d.connect
+	if f.keep > 0 {
+		connect = func(ctx context.Context) (*remote.Client, error) { return d.connectKept(ctx, f.keep) }
+	}
+	cl, err := connect(ctx)
 	stop()
 	if err != nil {
 		return neverStarted(err), err

@@ -43,3 +43,6 @@ func watchWindow(ctx context.Context, resized chan<- remote.Window) {
 		}
 	}
 }
+
+// ownSession has a program started that outlives this one's terminal.
+func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

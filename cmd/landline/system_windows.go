@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"os"
+	"syscall"
 	"time"
 
 	"landline/remote"
@@ -37,4 +38,10 @@ func watchWindow(ctx context.Context, resized chan<- remote.Window) {
 			return
 		}
 	}
+}
+
+// ownSession has a program started that outlives this one's console.
+func ownSession() *syscall.SysProcAttr {
+	const detachedProcess = 0x8
+	return &syscall.SysProcAttr{CreationFlags: detachedProcess}
 }

@@ -127,7 +127,7 @@ func inner(dir, disk string, measure func(*Rig) error) error {
 		Dir:  dir,
 		Disk: disk,
 		vars: map[string]string{"DIR": dir, "DISK": disk},
-		env:  []string{"PATH=" + dir + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "HOME=" + home},
+		env:  []string{"PATH=" + dir + ":" + os.Getenv("PATH") + ":/usr/sbin:/sbin", "HOME=" + home, "XDG_RUNTIME_DIR=" + home},
 	})
 }
 
