@@ -58,6 +58,7 @@ var (
 	ErrOwnAddress = errors.New("the computer's loopback is not offered")
 	ErrSameLAN    = errors.New("no machine of the LAN has the address")
 	ErrManyFlows  = errors.New("too many flows")
+	ErrManyLeases = errors.New("the port has as many addresses as are left for others")
 	ErrNotKept    = errors.New("the client's address cannot be kept")
 	ErrDuplicate  = errors.New("another machine has the address")
 )

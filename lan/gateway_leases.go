@@ -21,11 +21,16 @@ type leaser struct {
 	socket *landline.UDPConn
 	file   leaseFile
 	table  leaseTable
+
+	// How many addresses there are, and who has them, if the gateway knows its switch.
+	addrs int
+	ports map[netip.Addr]*Port
+	of    map[*Port]int
 }
 
 // newLeaser makes the server, with the leases that were kept.
 func newLeaser(g *Gateway) (*leaser, error) {
-	l := &leaser{g: g, table: newLeaseTable()}
+	l := &leaser{g: g, table: newLeaseTable(), ports: map[netip.Addr]*Port{}, of: map[*Port]int{}}
 	own := g.cfg.addressOf(true)
 	cfg := dhcp.ServerConfig{ID: own.Addr(), Static: g.cfg.Static, Names: g.cfg.takenNames(), Allow: l.allow}
 	if own.IsValid() && own.Addr().Is4() {
@@ -51,8 +56,10 @@ func newLeaser(g *Gateway) (*leaser, error) {
 func (l *leaser) subnet(own netip.Prefix) dhcp.Subnet {
 	cfg := &l.g.cfg
 	self := []netip.Addr{own.Addr()}
+	all := allOf(own)
+	l.addrs = 1<<min(32-own.Bits(), maxRange) - 2
 	return dhcp.Subnet{
-		Prefix: own, Ranges: []dhcp.Range{allOf(own)}, LeaseTime: cfg.LeaseTime,
+		Prefix: own, Ranges: []dhcp.Range{all}, LeaseTime: cfg.LeaseTime,
 		Routers: self, DNS: self, Domain: cfg.Domain, Search: []string{cfg.Domain}, MTU: l.g.dev.Info().MTU,
 	}
 }
@@ -125,15 +132,42 @@ func (l *leaser) expire() { l.end(l.server.Expire(time.Now())) }
 // begin makes a lease known.
 func (l *leaser) begin(b dhcp.Binding) {
 	l.table.put(b)
-	if l.g.guard != nil {
-		l.g.guard.lease(b.Addr, b.MAC)
+	if l.g.guard == nil {
+		return
 	}
+	l.g.guard.lease(b.Addr, b.MAC)
+	l.count(b.Addr, l.g.cfg.Switch.portOf(b.MAC))
+}
+
+// count notes at which port an address is, nil being none that is known.
+func (l *leaser) count(a netip.Addr, at *Port) {
+	if was := l.ports[a]; was != nil {
+		if l.of[was]--; l.of[was] == 0 {
+			delete(l.of, was)
+		}
+		delete(l.ports, a)
+	}
+	if at != nil {
+		l.ports[a] = at
+		l.of[at]++
+	}
+}
+
+// mayHaveMore reports whether a client may have another address: there are to be some left for machines at other ports, or one that makes
+// up clients would take them all.
+func (l *leaser) mayHaveMore(m wire.MAC) bool {
+	if l.g.guard == nil {
+		return true
+	}
+	at := l.g.cfg.Switch.portOf(m)
+	return at == nil || l.of[at] < l.addrs-len(l.ports)
 }
 
 // end makes known that leases are over.
 func (l *leaser) end(ended []dhcp.Binding) {
 	for _, b := range ended {
 		l.table.remove(b.Addr)
+		l.count(b.Addr, nil)
 		if l.g.guard != nil && !l.isKept(&b) {
 			l.g.guard.end(b.Addr)
 		}
@@ -205,6 +239,9 @@ func (l *leaser) record(now time.Time, record []byte) error {
 
 // allow is what the server asks before it gives an address.
 func (l *leaser) allow(a dhcp.Ask) error {
+	if _, has := l.ports[a.Addr]; !has && !l.mayHaveMore(a.MAC) {
+		return ErrManyLeases
+	}
 	if l.g.cfg.Allow == nil {
 		return nil
 	}
