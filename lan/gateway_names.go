@@ -19,7 +19,8 @@ import (
 const (
 	// localTTL is for how long machines may remember a name of the LAN, in seconds: it may be another's soon.
 	localTTL = 10
-	// maxLookups is how many questions are answered at once. Who asks more gets no answer, and asks again.
+	// maxLookups is how many questions are answered at once, and connections for them there are. Who asks more, or more than is
+	// its share, gets no answer, and asks again.
 	maxLookups = 1024
 	// dnsPatience is how long a connection for questions may be idle.
 	dnsPatience = 20 * time.Second
@@ -31,7 +32,7 @@ type nameServer struct {
 	zone      *dns.Zone
 	sockets   []*landline.UDPConn
 	listeners []*landline.TCPListener
-	slots     chan struct{} // as many as there are lookups
+	shares    shares // of lookups
 	upstream  upstream
 }
 
@@ -46,7 +47,7 @@ func (s *nameServer) close() {
 
 // startNames begins to answer at all of the gateway's addresses.
 func (g *Gateway) startNames(ctx context.Context) error {
-	g.names.slots = make(chan struct{}, maxLookups)
+	g.names.shares.init(maxLookups)
 	g.names.zone = g.newZone()
 	for name, records := range g.cfg.Records {
 		if err := g.setRecords(name, records); err != nil {
@@ -82,29 +83,18 @@ func (g *Gateway) serveDatagrams(ctx context.Context, c *landline.UDPConn) {
 		if err != nil {
 			return
 		}
-		if !g.names.take() {
+		if !g.names.shares.take(from.Addr()) {
 			continue
 		}
 		question := slices.Clone(b[:n])
 		g.busy.Go(func() {
-			defer g.names.release()
+			defer g.names.shares.release(from.Addr())
 			if a := g.answer(ctx, from, question, false); a != nil {
 				c.WriteToUDPAddrPort(a, from)
 			}
 		})
 	}
 }
-
-func (s *nameServer) take() bool {
-	select {
-	case s.slots <- struct{}{}:
-		return true
-	default:
-		return false
-	}
-}
-
-func (s *nameServer) release() { <-s.slots }
 
 // serveStreams answers questions by TCP.
 func (g *Gateway) serveStreams(ctx context.Context, l *landline.TCPListener) {
@@ -113,13 +103,13 @@ func (g *Gateway) serveStreams(ctx context.Context, l *landline.TCPListener) {
 		if err != nil {
 			return
 		}
-		if !g.names.take() {
-			c.SetLinger(0)
-			c.Close()
+		from := c.RemoteAddr().(*net.TCPAddr).AddrPort().Addr()
+		if !g.names.shares.take(from) {
+			reset(c)
 			continue
 		}
 		g.busy.Go(func() {
-			defer g.names.release()
+			defer g.names.shares.release(from)
 			defer c.Close()
 			defer context.AfterFunc(ctx, func() { c.SetDeadline(time.Unix(1, 0)) })()
 			for g.answerNext(ctx, c) {

@@ -240,3 +240,31 @@ func TestQuestionsWaitForNoOthers(t *testing.T) {
 		}
 	})
 }
+
+// A machine that asks for names without end, or keeps connections for that, leaves room for the questions of others.
+func TestLookupsAreShared(t *testing.T) {
+	for _, network := range []string{"udp", "tcp"} {
+		synctest.Test(t, func(t *testing.T) {
+			s := newSite(t, lan.GatewayConfig{DialContext: func(ctx context.Context, network, address string) (net.Conn, error) {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}})
+			greedy, other := s.guest("greedy", 1), s.guest("other", 2)
+			name, _ := dns.ParseName("slow.example")
+			for k := range 1100 {
+				c, err := greedy.DialContext(t.Context(), network, "10.77.0.1:53")
+				if err != nil {
+					break // it is told that there are too many
+				}
+				defer c.Close()
+				if network == "udp" {
+					c.Write(dns.AppendQuery(nil, uint16(k), name, dns.TypeA))
+				}
+			}
+			start := time.Now()
+			if got := look(t.Context(), other, "gateway.lan"); got != "10.77.0.1" || time.Since(start) > time.Second {
+				t.Errorf("%s: %s after %v", network, got, time.Since(start))
+			}
+		})
+	}
+}
