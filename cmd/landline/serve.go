@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"io"
 	"log/slog"
 	"net"
@@ -201,7 +202,11 @@ func (d *daemon) hostKey() (ssh.Signer, error) {
 		d.log.Debug("host key", "file", file)
 		return key, nil
 	}
-	return nil, fmt.Errorf("host key: %w", err)
+	err = fmt.Errorf("host key: %w", err)
+	if errors.Is(err, fs.ErrNotExist) && d.f.hostKey != "" {
+		return nil, &hinted{err, "ssh-keygen -t ed25519 -N '' -f " + d.f.hostKey + " makes one"}
+	}
+	return nil, err
 }
 
 // warnEmpty says so early if nobody can come in.
