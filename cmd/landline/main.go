@@ -136,6 +136,7 @@ TLS 1.3 with the SSH keys you have, and tells truthfully what happened.
   landline forward shed 8080=80       carry a port to it, or from it
   landline host --tap tap0 --dhcp     a small machine of its own on a network
   landline lan up --socket lan.sock   a LAN for virtual machines, with a way out
+  landline lan enter -- bash          a program of this system on that LAN, and on no other network
 
 HOST is a name, name:port, [v6]:port or unix:PATH; a machine of a LAN that is up here ("landline lan up") is
 found there by its name, as shed.lan. HostName, IdentityFile, UserKnownHostsFile and HostKeyAlias of
