@@ -3,6 +3,7 @@ package link_test
 import (
 	"errors"
 	"io/fs"
+	"net"
 	"os"
 	"strings"
 	"testing"
@@ -157,5 +158,31 @@ func TestOpenTAPWithoutPermissionSaysWhatHelps(t *testing.T) {
 	_, err := link.OpenTAP(link.TAPConfig{Name: "tap0"})
 	if !errors.Is(err, fs.ErrPermission) || !strings.Contains(err.Error(), "CAP_NET_ADMIN") || !strings.Contains(err.Error(), "ip tuntap add") {
 		t.Errorf("got %v", err)
+	}
+}
+
+// The interface is there as long as one of the two has it open, and what the second opens has all offloads.
+func TestTAPThatWasMadeForAnotherProcess(t *testing.T) {
+	enterNamespace(t)
+	file, err := link.MakeTAP("made%d")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tap, err := link.OpenTAP(link.TAPConfig{File: file, MTU: 1400})
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Close()
+	ip(t, "link", "set", "made0", "up")
+	mustWrite(t, tap, testFrame(64, 0))
+	if o := tap.Info().Offloads; o != link.OffloadChecksum|link.OffloadTSO {
+		t.Errorf("offloads %v", o)
+	}
+	tap.Close()
+	if _, err := net.InterfaceByName("made0"); err == nil {
+		t.Error("the interface is still there")
+	}
+	if _, err := link.MakeTAP("a-name-that-is-too-long"); err == nil || !strings.Contains(err.Error(), "longer than 15 bytes") {
+		t.Errorf("a long name: %v", err)
 	}
 }
