@@ -115,8 +115,16 @@ func (p *path) client(args string) string {
 const warmth = time.Second
 
 // iperf runs a client, and returns the figures of streams. Processor time is that of the whole run, by what was moved in it.
-func (p *path) iperf(d time.Duration, streams int, args string) ([]float64, error) {
+func (p *path) iperf(d time.Duration, streams int, args string) (figures []float64, err error) {
 	line := p.client(fmt.Sprintf("-J -O %.0f -t %.0f -P %d%s", warmth.Seconds(), max(1, d.Seconds()), streams, args))
+	err = await(func() error { // the server may be busy yet with the client before
+		figures, err = p.once(line)
+		return err
+	})
+	return figures, err
+}
+
+func (p *path) once(line string) ([]float64, error) {
 	cmd := command(line)
 	gateway, others := load.ProcessorTime(p.gateway), p.othersTime()
 	out, err := cmd.Output()

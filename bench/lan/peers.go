@@ -10,8 +10,8 @@ import (
 // socket is where machines connect. The folder ends with the measurement.
 const socket = "/run/lan.sock"
 
-// lan is what landline is started by.
-func lan(mtu int, args string) (int, error) {
+// up starts landline.
+func up(mtu int, args string) (int, error) {
 	return start("is up", fmt.Sprintf("%s lan up --name bench --state /run --loopback --mtu %d %s", bin("landline"), mtu, args))
 }
 
@@ -20,7 +20,7 @@ func landlineTAP(mtu, guest int) (*path, error) {
 	if err != nil {
 		return nil, err
 	}
-	pid, err := lan(mtu, "--tap tap0")
+	pid, err := up(mtu, "--tap tap0")
 	if err != nil {
 		return nil, err
 	}
@@ -28,7 +28,7 @@ func landlineTAP(mtu, guest int) (*path, error) {
 }
 
 func landlineSocket(mtu, guest int) (*path, error) {
-	pid, err := lan(mtu, "--socket "+socket)
+	pid, err := up(mtu, "--socket "+socket)
 	if err != nil {
 		return nil, err
 	}

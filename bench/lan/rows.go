@@ -1,5 +1,9 @@
 package main
 
-import "landline/bench/internal/compare"
+import (
+	"slices"
 
-func allRows() []*compare.Row { return streams() }
+	"landline/bench/internal/compare"
+)
+
+func allRows() []*compare.Row { return slices.Concat(streams(), switches()) }

@@ -2,7 +2,6 @@ package kernel
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -69,6 +68,7 @@ func mustForward(forward func(from, to int) error, from, to int) {
 		fmt.Fprintln(os.Stderr, "bench: forwarding:", err)
 		os.Exit(1)
 	}
+	os.Exit(0) // the gateway has ended
 }
 
 func fromTAP(tap, socket int) error {
@@ -117,7 +117,7 @@ func toTAP(socket, tap int) error {
 			continue
 		}
 		if err != nil || n == 0 {
-			return errors.Join(errors.New("the socket has ended"), err)
+			return err
 		}
 		end += n
 		at := 0
