@@ -76,6 +76,9 @@ func (n *network) members() []*member {
 		of(b.MAC).take(&b)
 	}
 	n.addNeighbors(of)
+	for _, m := range byMAC {
+		slices.SortFunc(m.Addresses, byUse)
+	}
 	return slices.SortedFunc(maps.Values(byMAC), byAddress)
 }
 
@@ -107,6 +110,17 @@ func (n *network) addNeighbors(of func(wire.MAC) *member) {
 			m.Addresses = append(m.Addresses, b.Addr)
 		}
 	}
+}
+
+// byUse orders addresses of a machine: IPv4 first, and last those that are good for the link alone.
+func byUse(a, b netip.Addr) int {
+	if a.IsLinkLocalUnicast() != b.IsLinkLocalUnicast() {
+		if a.IsLinkLocalUnicast() {
+			return 1
+		}
+		return -1
+	}
+	return a.Compare(b)
 }
 
 // byAddress orders machines by their first address, and those that have none behind the others.

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"net/netip"
+	"slices"
 	"testing"
 
 	"landline/wire"
@@ -17,6 +19,20 @@ func TestVendorsOfHardwareAddresses(t *testing.T) {
 	} {
 		if got := vendorOf(mac); got != want {
 			t.Errorf("%s: %q, not %q", mac, got, want)
+		}
+	}
+}
+
+func TestAddressesAreListedByTheirUse(t *testing.T) {
+	var all []netip.Addr
+	for _, s := range []string{"fe80::1", "fd00::2", "169.254.0.9", "10.0.0.7", "10.0.0.1"} {
+		all = append(all, netip.MustParseAddr(s))
+	}
+	slices.SortFunc(all, byUse)
+	want := []string{"10.0.0.1", "10.0.0.7", "fd00::2", "169.254.0.9", "fe80::1"}
+	for i := range all {
+		if all[i].String() != want[i] {
+			t.Fatalf("%v, not %v", all, want)
 		}
 	}
 }
