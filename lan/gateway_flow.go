@@ -9,6 +9,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 )
 
@@ -43,9 +44,11 @@ type flow struct {
 	sent, received atomic.Uint64 // bytes
 	mark           atomic.Int64
 	used           atomic.Bool // since the last look
+	worked         atomic.Bool // something was sent by the socket
 
 	mu      sync.Mutex
 	out     net.Conn // nil until it is open
+	lost    bool     // out was of no use any more
 	waiting [][]byte
 	over    bool
 	err     error // that ended it
@@ -93,11 +96,45 @@ func (f *flow) send(b []byte, mark int) {
 }
 
 func (f *flow) write(out net.Conn, b []byte) {
-	if _, err := out.Write(b); err != nil {
+	_, err := out.Write(b)
+	switch {
+	case err == nil:
+		f.worked.Store(true)
+		f.sent.Add(uint64(len(b)))
+	case isLost(err) && f.worked.Load():
+		f.lose(out, b)
+	default:
 		f.failed(int(f.mark.Load()), err)
-		return
 	}
-	f.sent.Add(uint64(len(b)))
+}
+
+// isLost reports whether a socket is of no use any more, though there may be another way: the computer has another network than
+// when it was opened.
+func isLost(err error) bool {
+	return slices.ContainsFunc([]syscall.Errno{syscall.EINVAL, syscall.EADDRNOTAVAIL, syscall.ENETUNREACH, syscall.ENETDOWN},
+		func(e syscall.Errno) bool { return errors.Is(err, e) })
+}
+
+// lose closes a socket that is of no use, and keeps a datagram for the next one, which run opens.
+func (f *flow) lose(out net.Conn, b []byte) {
+	f.mu.Lock()
+	if f.out == out {
+		f.out, f.lost = nil, true
+	}
+	if f.lost && len(f.waiting) < maxWaiting {
+		f.waiting = append(f.waiting, slices.Clone(b))
+	}
+	f.mu.Unlock()
+	out.Close()
+}
+
+// wasLost reports whether a socket was lost since the last one was opened.
+func (f *flow) wasLost() bool {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	lost := f.lost
+	f.lost = false
+	return lost
 }
 
 // run is the life of a flow.
@@ -111,18 +148,27 @@ func (f *flow) run(ctx context.Context, network string) {
 	if f.ask.Kind == KindEcho {
 		address = to.Addr().String()
 	}
-	dialing, cancel := context.WithTimeout(ctx, dialTime)
-	out, err := f.g.dialFlow(dialing, &f.ask, network, address)
-	cancel()
-	if err == nil {
-		stop := context.AfterFunc(ctx, func() { out.Close() })
-		f.open(out)
-		err = f.listen(out)
-		stop()
-		out.Close()
+	err = f.carry(ctx, network, address)
+	for err == nil && ctx.Err() == nil && f.wasLost() {
+		err = f.carry(ctx, network, address)
 	}
 	f.end(err)
 	f.g.tell(Event{Ask: f.ask, Verdict: Ended, Err: err, Sent: f.sent.Load(), Received: f.received.Load()})
+}
+
+// carry opens a socket, and is done when that has been idle, or is lost.
+func (f *flow) carry(ctx context.Context, network, address string) error {
+	dialing, cancel := context.WithTimeout(ctx, dialTime)
+	out, err := f.g.dialFlow(dialing, &f.ask, network, address)
+	cancel()
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	defer context.AfterFunc(ctx, func() { out.Close() })()
+	f.worked.Store(false)
+	f.open(out)
+	return f.listen(out)
 }
 
 // open sends what waits, and lets send do so from then on.
