@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/netip"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -267,4 +268,33 @@ func TestLookupsAreShared(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A computer that has taken the gateway for its name server, as it may by a TAP, does not make the gateway ask itself.
+func TestGatewayDoesNotAskItself(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		asked := make(chan string, 100)
+		s := newSite(t, lan.GatewayConfig{DialContext: func(_ context.Context, _, address string) (net.Conn, error) {
+			asked <- address
+			return nil, syscall.ECONNREFUSED
+		}})
+		guest := s.guest("shed", 1)
+		s.resolvers("10.77.0.1", worldAddr)
+		look(t.Context(), guest, "far.example")
+		s.resolvers("10.77.0.1")
+		if got := look(t.Context(), guest, "far.example"); !strings.Contains(got, "misbehaving") {
+			t.Errorf("without any other name server: %s", got)
+		}
+		close(asked)
+		others := 0
+		for address := range asked {
+			if address != worldAddr+":53" {
+				t.Errorf("%s was asked", address)
+			}
+			others++
+		}
+		if others == 0 {
+			t.Error("nobody was asked")
+		}
+	})
 }

@@ -29,7 +29,7 @@ type upstream struct {
 	last atomic.Pointer[netip.Addr] // nil if there is none
 }
 
-// resolvers returns the computer's name servers as they are now, the one that answered last first.
+// resolvers returns the computer's name servers as they are now, the one that answered last first. The gateway is none of them.
 func (g *Gateway) resolvers() (servers []netip.Addr) {
 	text, err := os.ReadFile(g.cfg.ResolvConf)
 	if err != nil {
@@ -47,6 +47,8 @@ func (g *Gateway) resolvers() (servers []netip.Addr) {
 	if len(servers) == 0 {
 		servers = []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1})} // as other resolvers do
 	}
+	// The computer may have a lease of the LAN itself, by a TAP: the gateway would ask itself, again and again.
+	servers = slices.DeleteFunc(servers, g.isOwn)
 	if last := g.names.upstream.last.Load(); last != nil {
 		if k := slices.Index(servers, *last); k > 0 {
 			servers = append(servers[k:], servers[:k]...)
