@@ -71,3 +71,31 @@ func (s *site) connect(t *testing.T, to string) error {
 		return nil, context.Canceled
 	})
 }
+
+// Opening what a forward begins at may take long, as the computer's address can be a name: nobody else waits for it, and it is
+// over with the gateway.
+func TestForwardThatOpensSlowlyHoldsUpNobody(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		slow := make(chan struct{})
+		s := newSite(t, lan.GatewayConfig{Listen: func(ctx context.Context, network, address string) (net.Listener, error) {
+			<-slow
+			return net.Listen(network, address)
+		}})
+		opened := make(chan error)
+		go func() {
+			_, err := s.gateway.Forward(lan.Forward{Proto: "tcp", Local: "127.0.0.1:0", To: "shed:80"})
+			opened <- err
+		}()
+		synctest.Wait()
+		if all := s.gateway.Forwards(); len(all) != 0 {
+			t.Errorf("%+v", all)
+		}
+		if err := s.gateway.Close(); err != nil {
+			t.Error(err)
+		}
+		close(slow)
+		if err := <-opened; !errors.Is(err, net.ErrClosed) {
+			t.Errorf("opened when the gateway was closed: %v", err)
+		}
+	})
+}

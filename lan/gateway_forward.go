@@ -29,6 +29,7 @@ type Forward struct {
 type forward struct {
 	Forward
 	listener io.Closer
+	run      func() // serves who comes to the listener
 	end      context.CancelFunc
 	busy     sync.WaitGroup
 }
@@ -39,14 +40,6 @@ func (g *Gateway) Forward(c Forward) (net.Addr, error) {
 	if _, _, err := net.SplitHostPort(c.To); err != nil {
 		return nil, err
 	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.closed {
-		return nil, net.ErrClosed
-	}
-	if g.forwardAtLocked(c.Proto, c.Local) >= 0 {
-		return nil, fmt.Errorf("%s %s: %w", c.Proto, c.Local, syscall.EADDRINUSE)
-	}
 	ctx, end := context.WithCancel(context.Background())
 	f := &forward{Forward: c, end: end}
 	at, err := g.listen(ctx, f)
@@ -54,38 +47,51 @@ func (g *Gateway) Forward(c Forward) (net.Addr, error) {
 		end()
 		return nil, err
 	}
-	g.forwards = append(g.forwards, f)
+	if err := g.begins(f); err != nil {
+		end()
+		f.listener.Close()
+		return nil, err
+	}
 	return at, nil
 }
 
-func (g *Gateway) listen(ctx context.Context, f *forward) (net.Addr, error) {
+// listen opens what a forward begins at, and notes where that is. It may take long: the computer's address can be a name.
+func (g *Gateway) listen(ctx context.Context, f *forward) (at net.Addr, err error) {
 	switch f.Proto {
 	case "tcp":
 		l, err := g.cfg.Listen(ctx, "tcp", f.Local)
 		if err != nil {
 			return nil, err
 		}
-		f.isAt(l, l.Addr())
-		f.busy.Go(func() { g.forwardTCP(ctx, f, l) })
-		return l.Addr(), nil
+		f.listener, f.run, at = l, func() { g.forwardTCP(ctx, f, l) }, l.Addr()
 	case "udp":
 		c, err := g.cfg.ListenPacket(ctx, "udp", f.Local)
 		if err != nil {
 			return nil, err
 		}
-		f.isAt(c, c.LocalAddr())
-		f.busy.Go(func() { g.forwardUDP(ctx, f, c.(datagramConn)) })
-		return c.LocalAddr(), nil
+		f.listener, f.run, at = c, func() { g.forwardUDP(ctx, f, c.(datagramConn)) }, c.LocalAddr()
+	default:
+		return nil, net.UnknownNetworkError(f.Proto)
 	}
-	return nil, net.UnknownNetworkError(f.Proto)
-}
-
-// isAt notes where a forward listens.
-func (f *forward) isAt(l io.Closer, at net.Addr) {
-	f.listener = l
 	if _, port, _ := net.SplitHostPort(f.Local); port == "0" {
 		f.Local = at.String()
 	}
+	return at, nil
+}
+
+// begins makes a forward that listens one of the gateway's.
+func (g *Gateway) begins(f *forward) error {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.closed:
+		return net.ErrClosed
+	case g.forwardAtLocked(f.Proto, f.Local) >= 0:
+		return fmt.Errorf("%s %s: %w", f.Proto, f.Local, syscall.EADDRINUSE)
+	}
+	g.forwards = append(g.forwards, f)
+	f.busy.Go(f.run)
+	return nil
 }
 
 func (g *Gateway) forwardAtLocked(proto, local string) int {
