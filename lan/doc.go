@@ -39,7 +39,8 @@
 // computer for each connection, flow of datagrams or ping of a machine, and needs no rights for that but for pings, on some
 // systems. A connection is answered only after the far side has answered, so that refused, unreachable
 // and silent stay what they are. All of the computer's networks can be reached through it, as by any program there; its
-// loopback only if GatewayConfig says so. What is not allowed is for GatewayConfig.Allow to say, the one place that all leases,
+// loopback only if GatewayConfig says so. At a Switch that it was told of, it lets no other machine play its part, and with CheckSources
+// none have an address that is not its own. What is not allowed is for GatewayConfig.Allow to say, the one place that all leases,
 // lookups and flows pass.
 //
 // # Standards

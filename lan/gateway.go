@@ -36,6 +36,9 @@ type GatewayConfig struct {
 	LeaseTime time.Duration
 	// Static are the machines that always get the same address.
 	Static []dhcp.Static
+	// Routes are told to the machines, beside the one that leads to everywhere by the gateway: to networks behind machines of
+	// the LAN.
+	Routes []dhcp.Route
 	// State is a folder in which leases are kept; it is made if it is not there. If empty, they are
 	// forgotten in the end.
 	State string

@@ -60,7 +60,7 @@ func (l *leaser) subnet(own netip.Prefix) dhcp.Subnet {
 	l.addrs = 1<<min(32-own.Bits(), maxRange) - 2
 	return dhcp.Subnet{
 		Prefix: own, Ranges: []dhcp.Range{all}, LeaseTime: cfg.LeaseTime,
-		Routers: self, DNS: self, Domain: cfg.Domain, Search: []string{cfg.Domain}, MTU: l.g.dev.Info().MTU,
+		Routers: self, DNS: self, Routes: cfg.Routes, Domain: cfg.Domain, Search: []string{cfg.Domain}, MTU: l.g.dev.Info().MTU,
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -22,11 +23,12 @@ type crowd struct {
 	*testing.T
 	m     *machine
 	given map[int]netip.Addr
+	asks  string // the options that clients ask for
 }
 
 func newCrowd(t *testing.T, s *site) *crowd {
 	m, _ := join(t, s.lan, lan.PortConfig{Addresses: 1 << 16, Flood: -1})
-	return &crowd{t, m, map[int]netip.Addr{}}
+	return &crowd{t, m, map[int]netip.Addr{}, "\x03\x06"}
 }
 
 // clientMAC is the hardware address of a client.
@@ -44,6 +46,7 @@ func (c *crowd) ask(k int, kind dhcp.Type, name string, wanted netip.Addr) dhcp.
 	} else if wanted.IsValid() {
 		b = dhcp.AppendAddrs(b, dhcp.OptRequestedAddr, wanted)
 	}
+	b = dhcp.AppendOption(b, dhcp.OptParameters, c.asks)
 	f := link.Frame{Head: wire.AppendEthernet(nil, wire.Broadcast, clientMAC(k), wire.TypeIPv4)}
 	f.Head = append(f.Head, udp4("0.0.0.0", 68, 67, append(b, 255))...)
 	c.m.send(f)
@@ -152,6 +155,53 @@ func TestTenThousandLeases(t *testing.T) {
 		check()
 		if a := c.take(7, "old"); a != back {
 			t.Errorf("who comes back has %v, and had %v", a, back)
+		}
+	})
+}
+
+// All that a machine asks for is told, in the way that clients expect.
+func TestGatewayTellsWhatMachinesAskFor(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		static := netip.MustParseAddr("10.77.0.77")
+		route := dhcp.Route{Dst: netip.MustParsePrefix("10.99.0.0/16"), Via: netip.MustParseAddr("10.77.0.9")}
+		s := newSite(t, lan.GatewayConfig{
+			Domain: "home.arpa", LeaseTime: 10 * time.Minute, Routes: []dhcp.Route{route},
+			Static: []dhcp.Static{{MAC: clientMAC(9), Addr: static, Name: "nine"}},
+		})
+		c := newCrowd(t, s)
+		gateway := netip.MustParseAddr("10.77.0.1")
+		c.asks = "\x01\x03\x06\x0c\x0f\x1a\x77"
+		a := c.take(1, "shed")
+		m := c.ask(1, dhcp.Request, "shed", a)
+		lease, _ := m.LeaseTime()
+		search, _ := m.AppendSearch(nil)
+		for what, is := range map[string]bool{
+			"mask": m.MaskBits() == 24, "router": slices.Equal(m.AppendAddrs(nil, dhcp.OptRouters), []netip.Addr{gateway}),
+			"name server": slices.Equal(m.AppendAddrs(nil, dhcp.OptDNS), []netip.Addr{gateway}), "name": m.HostName() == "shed",
+			"domain": m.Domain() == "home.arpa", "search list": slices.Equal(search, []string{"home.arpa"}), "mtu": m.MTU() == 1500,
+			"lease": lease == 10*time.Minute, "server": m.ServerID() == gateway,
+		} {
+			if !is {
+				t.Errorf("%s: %v", what, m)
+			}
+		}
+		c.asks = "\x03\x79"
+		m = c.ask(1, dhcp.Request, "shed", a)
+		routes, _ := m.AppendRoutes(nil)
+		if want := []dhcp.Route{route, {Dst: netip.MustParsePrefix("0.0.0.0/0"), Via: gateway}}; !slices.Equal(routes, want) {
+			t.Errorf("routes are %v", routes)
+		}
+		if m := c.ask(2, dhcp.Request, "desk", a); m.Type() != dhcp.NAK {
+			t.Errorf("an address of another: %v", m)
+		}
+		if m := c.ask(2, dhcp.Request, "desk", netip.MustParseAddr("10.78.0.5")); m.Type() != dhcp.NAK {
+			t.Errorf("an address of another network: %v", m)
+		}
+		if m := c.ask(1, dhcp.Release, "", a); m != nil || len(s.gateway.Leases()) != 0 {
+			t.Errorf("released: %v, %+v", m, s.gateway.Leases())
+		}
+		if got := c.take(9, "other"); got != static || s.gateway.Leases()[0].Name != "nine" {
+			t.Errorf("a static one: %v, %+v", got, s.gateway.Leases())
 		}
 	})
 }
