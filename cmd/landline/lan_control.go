@@ -109,7 +109,7 @@ func (c *control) handle(pattern string, h func(http.ResponseWriter, *http.Reque
 		c.busy.Add(1)
 		defer c.busy.Done()
 		r.Body = http.MaxBytesReader(w, r.Body, maxControlBody)
-		if err := h(w, r); err != nil {
+		if err := h(w, r); err != nil && !errors.Is(err, errTaken) {
 			refuse(w, err)
 		}
 	})
@@ -155,16 +155,19 @@ func upgrade(w http.ResponseWriter, r *http.Request) (*net.UnixConn, error) {
 	c, ok := conn.(*net.UnixConn)
 	if !ok || rw.Reader.Buffered() > 0 {
 		conn.Close()
-		return nil, errors.New("the client spoke before it was answered")
+		return nil, fmt.Errorf("the client spoke before it was answered: %w", errTaken)
 	}
 	context.AfterFunc(r.Context(), func() { c.Close() })
 	_, err = io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: "+controlUpgrade+"\r\n\r\n")
 	if err != nil {
 		c.Close()
-		return nil, err
+		return nil, errors.Join(err, errTaken)
 	}
 	return c, nil
 }
+
+// errTaken says that nothing can be answered any more: the connection is no longer the server's.
+var errTaken = errors.New("the connection was taken over")
 
 // A lanInfo says which LAN it is.
 type lanInfo struct {
