@@ -344,6 +344,25 @@ func TestListenBringsConnectionsFromThere(t *testing.T) {
 	}
 }
 
+// Who has hung up does not wait for a far end that says nothing.
+func TestPortThatIsClosedIsOverThoughTheFarEndIsSilent(t *testing.T) {
+	l := newLine(t)
+	silent := make(chan struct{})
+	heard := make(chan string, 1)
+	p := dialPort(t, l, answering(t, func(c *net.TCPConn) {
+		all, _ := io.ReadAll(c)
+		heard <- string(all)
+		<-silent
+	}))
+	io.WriteString(p, "last words")
+	p.Close()
+	if got := <-heard; got != "last words" {
+		t.Errorf("it heard %q", got)
+	}
+	<-p.over
+	close(silent)
+}
+
 // More ports than a connection may have are refused, and commands are not.
 func TestTooManyPortsAreRefusedAndCommandsRun(t *testing.T) {
 	l := newLine(t)

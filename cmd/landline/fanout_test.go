@@ -122,6 +122,17 @@ func TestThousandHostsGiveThousandVerdictsInTime(t *testing.T) {
 	checkVerdicts(t, file)
 }
 
+func TestWorstCodeIsLandlinesOwn(t *testing.T) {
+	for _, c := range []struct{ a, b, worst int }{
+		{0, 0, 0}, {0, 3, 3}, {5, 3, 5}, {127, 126, 127}, {143, 1, 143},
+		{137, 124, 124}, {124, 255, 124}, {137, 125, 125}, {125, 124, 125}, {255, 125, 125},
+	} {
+		if got := worse(c.a, c.b); got != c.worst || worse(c.b, c.a) != c.worst {
+			t.Errorf("of %d and %d it is %d", c.a, c.b, got)
+		}
+	}
+}
+
 // A counted counts lines.
 type counted struct{ lines atomic.Int64 }
 

@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -7,6 +9,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -59,7 +62,12 @@ func TestLinesOfManyAreNotTorn(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	l := lines{stdout: onScreen{w}, stderr: onScreen{w}}
+	fd, err := syscall.Dup(int(w.Fd()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := os.NewFile(uintptr(fd), "the same pipe")
+	l := lines{stdout: onScreen{w}, stderr: onScreen{other}}
 	var wg sync.WaitGroup
 	for i := range 8 {
 		wg.Go(func() {
@@ -73,6 +81,7 @@ func TestLinesOfManyAreNotTorn(t *testing.T) {
 	go func() {
 		wg.Wait()
 		w.Close()
+		other.Close()
 	}()
 	all, err := io.ReadAll(r)
 	if err != nil {
