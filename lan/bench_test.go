@@ -2,10 +2,12 @@ package lan_test
 
 import (
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
+	"landline/dhcp"
 	"landline/lan"
 	"landline/link"
 	"landline/wire"
@@ -120,6 +122,46 @@ func BenchmarkQueued(b *testing.B) {
 			left.port.Write(fs)
 			<-done
 			b.ReportMetric(float64(b.N)*32/b.Elapsed().Seconds(), "frames/s")
+		})
+	}
+}
+
+// What it costs that a gateway looks at what machines send: not at all, for what only it may say, and at all addresses.
+func BenchmarkGuard(b *testing.B) {
+	for _, guard := range []string{"none", "rogues", "sources"} {
+		b.Run("guard="+guard, func(b *testing.B) {
+			s := newSwitch(b, lan.Config{})
+			left, _ := join(b, s, lan.PortConfig{MAC: wire.MAC{2, 0, 0, 0, 0, 2}})
+			right, err := s.NewPort(lan.PortConfig{})
+			if err != nil {
+				b.Fatal(err)
+			}
+			right.Attach(link.Handler{Receive: func([]link.Frame) {}})
+			if guard != "none" {
+				port, err := s.NewPort(lan.PortConfig{})
+				if err != nil {
+					b.Fatal(err)
+				}
+				g, err := lan.NewGateway(port, lan.GatewayConfig{
+					Switch: s, CheckSources: guard == "sources",
+					Static: []dhcp.Static{{MAC: left.mac, Addr: netip.MustParseAddr("10.77.0.2")}},
+				})
+				if err != nil {
+					b.Fatal(err)
+				}
+				defer g.Close()
+			}
+			h := &wire.IPv4Header{TTL: 64, Protocol: wire.ProtoTCP, Src: netip.MustParseAddr("10.77.0.2"), Dst: netip.MustParseAddr("10.77.0.3")}
+			packet := append(wire.AppendIPv4(nil, h, 1460), make([]byte, 1460)...)
+			fs := make([]link.Frame, 32)
+			for i := range fs {
+				fs[i] = link.Frame{Head: append(wire.AppendEthernet(nil, right.Info().MAC, left.mac, wire.TypeIPv4), packet...)}
+			}
+			b.ReportAllocs()
+			for b.Loop() {
+				left.port.Write(fs)
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/32, "ns/frame")
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package lan
 
 import (
+	"encoding/binary"
 	"net/netip"
 	"slices"
 	"sync"
@@ -86,6 +87,35 @@ func (s *Switch) portOf(m wire.MAC) *Port {
 	}
 	return nil
 }
+
+// isPlain reports whether a frame is one of IP, and no other part of it than where it is from is of interest: it is neither of
+// DHCP nor of Neighbor Discovery. It looks at a few bytes where most frames have them.
+func isPlain(b []byte) (wire.EtherType, bool) {
+	const ip, ipv4Protocol, ipv6Next, ports = wire.EthernetLen, wire.EthernetLen + 9, wire.EthernetLen + 6, wire.EthernetLen + wire.IPv4Len
+	if len(b) < ports+4 {
+		return 0, false
+	}
+	t := wire.EtherType(binary.BigEndian.Uint16(b[ip-2:]))
+	switch {
+	case t == wire.TypeIPv6:
+		return t, wire.Protocol(b[ipv6Next]) == wire.ProtoTCP
+	case t != wire.TypeIPv4 || b[ip] != 0x45:
+		return t, false
+	case wire.Protocol(b[ipv4Protocol]) == wire.ProtoUDP:
+		port := portTo(b[ports:])
+		return t, port != dhcpClient && port != dhcpServer
+	}
+	return t, true
+}
+
+// A sender is a hardware address and one of IPv4. The zero sender is nobody.
+type sender struct {
+	mac wire.MAC
+	ip  [4]byte
+}
+
+// senderOf returns the sender of a plain frame of IPv4.
+func senderOf(b []byte) sender { return sender{wire.MAC(b[6:]), [4]byte(b[wire.EthernetLen+12:])} }
 
 // allow reports whether a frame may be sent on, or why not.
 func (g *guard) allow(p *Port, f *link.Frame) (Drop, bool) {
