@@ -68,10 +68,12 @@ type faultyLine struct {
 	t      *testing.T
 	d      *dialer
 	server *Server
+	socket string // of the server, if that is another process
 
 	mu    sync.Mutex
 	r     *rand.Rand
 	most  int64 // bytes until the harm
+	back  int64 // the same toward the server
 	harms int   // how many are left; then connections are left alone
 	ended sync.WaitGroup
 	leave context.CancelFunc
@@ -79,7 +81,7 @@ type faultyLine struct {
 }
 
 func newFaultyLine(t *testing.T, s *Server, r *rand.Rand, harms int, most int64) *faultyLine {
-	f := &faultyLine{t: t, d: newDialer(t), server: s, r: r, harms: harms, most: most}
+	f := &faultyLine{t: t, d: newDialer(t), server: s, r: r, harms: harms, most: most, back: most}
 	f.ctx, f.leave = context.WithCancel(context.Background())
 	return f
 }
@@ -89,6 +91,9 @@ func (f *faultyLine) next() *cable {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	c := &cable{toServer: f.r.IntN(2) == 0, at: f.r.Int64N(f.most), harmed: make(chan struct{}), gone: make(chan struct{}), forgets: true}
+	if c.toServer {
+		c.at = f.r.Int64N(f.back)
+	}
 	if f.r.IntN(4) == 0 {
 		c.at = f.r.Int64N(1000) // amid the beginning
 	}
@@ -123,7 +128,7 @@ func (f *faultyLine) dial(context.Context) (*Client, error) {
 	c.ends = [2]*net.TCPConn{a, b}
 	f.ended.Go(func() { c.carry(0) })
 	f.ended.Go(func() { c.carry(1) })
-	f.ended.Go(func() { f.server.ServeConn(f.ctx, far, Guest{Name: "test"}) })
+	f.ended.Go(func() { f.serve(far) })
 	cl := NewClient(near, "test")
 	f.ended.Go(func() {
 		select {
@@ -138,6 +143,25 @@ func (f *faultyLine) dial(context.Context) (*Client, error) {
 		closeEnds(c, nil)
 	})
 	return cl, nil
+}
+
+// serve has the server answer a connection.
+func (f *faultyLine) serve(nc net.Conn) {
+	if f.socket == "" {
+		f.server.ServeConn(f.ctx, nc, Guest{Name: "test"})
+		return
+	}
+	defer nc.Close()
+	to, err := net.Dial("unix", f.socket)
+	if err != nil {
+		return // it has been killed
+	}
+	f.ended.Go(func() {
+		io.Copy(to, nc)
+		to.Close()
+	})
+	io.Copy(nc, to)
+	to.Close()
 }
 
 // close ends what is left of the connections.
@@ -223,6 +247,69 @@ func killedServers(t *testing.T, kills int) {
 	if o.wantWhole(t, text, starts); kills > 0 {
 		t.Errorf("%d kills were not done", kills)
 	}
+}
+
+// TestLongRunSurvivesItsLineAndItsServer has one command write for long, while its line is
+// harmed and its server killed, at random.
+func TestLongRunSurvivesItsLineAndItsServer(t *testing.T) { longRun(t, 15_000_000, 30, 3) }
+
+func longRun(t *testing.T, total int64, harms, kills int) {
+	r := random(t)
+	socket := t.TempDir() + "/s"
+	t.Cleanup(func() { endJobs(t, &Server{State: socket + ".state"}) })
+	starts := filepath.Join(t.TempDir(), "starts")
+	kill := serveAt(t, socket)
+	f := newFaultyLine(t, nil, r, harms, total/int64(2*harms))
+	f.socket, f.back = socket, 500
+	step := total / int64(kills+1)
+	var out numbered
+	paced := &pacedWriter{w: &out, stop: func() int64 {
+		if out.n > 0 && kills > 0 {
+			kills--
+			kill()
+			os.Remove(socket)
+			kill = serveAt(t, socket)
+		}
+		return 1 + step/2 + r.Int64N(step/2)
+	}}
+	cl, err := f.dial(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := sh(`echo x >>"$1"; seq 1000000000 | head -c "$2"; exit 9`, starts, strconv.FormatInt(total, 10))
+	cmd.Stdout = paced
+	res, err := (&Lasting{Dial: f.dial, Within: time.Minute}).Run(t.Context(), cl, cmd)
+	cl.Close()
+	f.close()
+	kill()
+	if err != nil || res.Reason != Exited || res.Code != 9 || res.StdoutBytes != total || out.n != total || out.wrong != 0 {
+		t.Errorf("%+v, %v, %d bytes of %d, the first that is wrong at %d", res, err, out.n, total, out.wrong-1)
+	}
+	if b, err := os.ReadFile(starts); string(b) != "x\n" || f.harms > 0 || kills > 0 {
+		t.Errorf("started %d times (%v); %d harms and %d kills were not done", bytes.Count(b, []byte("x")), err, f.harms, kills)
+	}
+}
+
+// A numbered is a writer that expects what lines gives, at any length.
+type numbered struct {
+	n     int64
+	wrong int64 // 1 and where the first byte was that is wrong, or 0
+	line  int
+	rest  []byte // of the line
+}
+
+func (w *numbered) Write(p []byte) (int, error) {
+	for _, b := range p {
+		if len(w.rest) == 0 {
+			w.line++
+			w.rest = append(strconv.AppendInt(w.rest[:0], int64(w.line), 10), '\n')
+		}
+		if w.n++; b != w.rest[0] && w.wrong == 0 {
+			w.wrong = w.n
+		}
+		w.rest = w.rest[1:]
+	}
+	return len(p), nil
 }
 
 // serveAt plays a server that keeps jobs.

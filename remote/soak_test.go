@@ -16,6 +16,8 @@ func TestSoakRunOverABreakingLine(t *testing.T) { breakingLine(t, 1000) }
 
 func TestSoakRunWhoseServerIsKilled(t *testing.T) { killedServers(t, 200) }
 
+func TestSoakGigabyteSurvivesItsLineAndItsServer(t *testing.T) { longRun(t, 1_000_000_000, 1000, 50) }
+
 func TestSoakAttachAfterAKilledClient(t *testing.T) { killedClients(t, 100) }
 
 func TestSoakFlippedByteUnderTLSIsNoticed(t *testing.T) {
