@@ -18,7 +18,7 @@ func (a *app) jobsCommand() *cobra.Command {
 		Use:   "jobs [flags] HOST",
 		Short: "List what runs or ran on another machine",
 		Long: `Jobs lists the commands that were started on another machine with run --detach or
---reconnect and run, or have run and are kept: until their output has been seen and 24
+--reconnect, and shells (sh), which run, or have run and are kept: until their output has been seen and 24
 hours are over, a week if nobody has looked. The columns are the job's id, what it does
 or how it ended, when it was started, how long it ran, the lengths of its standard
 output and standard error, and its command.`,

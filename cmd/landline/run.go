@@ -290,7 +290,7 @@ func (f *runFlags) runOver(ctx context.Context, d *dialer, cl *remote.Client, cm
 	r, err := run(ctx, cmd)
 	closed := errors.Join(stdout.Close(), stderr.Close())
 	switch {
-	case r.Reason == remote.Lost && notLetIn(err):
+	case r.Reason == remote.Lost && (notLetIn(err) || cannot(err)):
 		err = afterwards(err)
 		return neverStarted(err), err
 	case r.Reason == remote.Lost:

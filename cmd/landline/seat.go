@@ -145,7 +145,7 @@ func (s *seat) became(ctx context.Context, r remote.Result, err error) (remote.R
 	case r.Reason == remote.Cancelled && errors.Is(why, errHungUpByUser):
 		r.Error = errHungUpByUser.Error()
 		return r, nil
-	case r.Reason == remote.Lost && notLetIn(err):
+	case r.Reason == remote.Lost && (notLetIn(err) || cannot(err)):
 		err = afterwards(err)
 		return neverStarted(err), err
 	case r.Reason == remote.Lost:
@@ -156,6 +156,11 @@ func (s *seat) became(ctx context.Context, r remote.Result, err error) (remote.R
 		}
 	}
 	return r, err
+}
+
+// cannot says whether a server was not asked for what it does not do.
+func cannot(err error) bool {
+	return errors.Is(err, remote.ErrNoJobs) || errors.Is(err, remote.ErrNoTerminals)
 }
 
 // goesOn is why the command was left without a word to the other side.
