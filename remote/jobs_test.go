@@ -283,6 +283,34 @@ func TestViewerOfOneOutputDoesNotMissTheEnd(t *testing.T) {
 	}
 }
 
+// TestOutputsOfAnEndedJobDoNotWaitForEachOther has a client take all of one output before the
+// other, when the keeper has ended and the server has some of both in hand.
+func TestOutputsOfAnEndedJobDoNotWaitForEachOther(t *testing.T) {
+	const n = 6 << 20
+	l := newKeepingLine(t)
+	other := l.dial(t)
+	errs := newTally(n)
+	over := make(chan struct{})
+	out := newTally(n)
+	cmd := sh("head -c 6291456 /dev/zero & head -c 6291456 /dev/zero >&2; wait")
+	cmd.Job, cmd.Linger = "a", time.Minute
+	cmd.Stdout = io.MultiWriter(stuck(errs.enough), out)
+	cmd.Stderr = io.MultiWriter(stuck(over), errs)
+	go func() {
+		defer close(over)
+		waitFor(t, "its end", func() bool {
+			list, err := other.Jobs(context.Background())
+			return err != nil || len(list) == 1 && list[0].State != Running
+		})
+	}()
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	r, err := l.Run(ctx, cmd)
+	if err != nil || r.Code != 0 || out.n.Load() != n || errs.n.Load() != n {
+		t.Errorf("%+v, %d and %d bytes, %v", r, out.n.Load(), errs.n.Load(), err)
+	}
+}
+
 // TestOutputOfAnEndedJobThatIsCutIsLost has the server end while an ended job's output is
 // on its way.
 func TestOutputOfAnEndedJobThatIsCutIsLost(t *testing.T) {

@@ -259,8 +259,8 @@ func longRun(t *testing.T, total int64, harms, kills int) {
 	t.Cleanup(func() { endJobs(t, &Server{State: socket + ".state"}) })
 	starts := filepath.Join(t.TempDir(), "starts")
 	kill := serveAt(t, socket)
-	f := newFaultyLine(t, nil, r, harms, total/int64(2*harms))
-	f.socket, f.back = socket, 500
+	f := newFaultyLine(t, nil, r, harms, total/int64(3*harms))
+	f.socket, f.back = socket, 400
 	step := total / int64(kills+1)
 	var out numbered
 	paced := &pacedWriter{w: &out, stop: func() int64 {

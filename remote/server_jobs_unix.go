@@ -195,6 +195,9 @@ type view struct {
 	call    *serverCall
 	m       *message // run or attach
 	started bool     // the client knows
+	// flows carry the outputs from the keeper. Each outlives it until the client has taken
+	// what came, which may be after it has taken all of the other output.
+	flows [2]sync.WaitGroup
 }
 
 // ofOwn says whether a call is to be the run's own.
@@ -222,20 +225,23 @@ func (v *view) begin(how message) {
 	v.call.begin(&how)
 }
 
-// from is where the outputs go on.
-func (v *view) from() [2]int64 {
+// from is where an output, 0 or 1, goes on.
+func (v *view) from(i int) int64 {
+	v.flows[i].Wait()
 	if !v.started {
-		return [2]int64{v.m.begin[1], v.m.begin[2]}
+		return v.m.begin[i+1]
 	}
-	return [2]int64{v.call.stdout.position(), v.call.stderr.position()}
+	return v.outs()[i].position()
 }
+
+func (v *view) outs() [2]*sendStream { return [2]*sendStream{v.call.stdout, v.call.stderr} }
 
 // relay carries the call over a connection to the job's keeper. It is final if the
 // call has ended by that; otherwise the keeper has.
 func (v *view) relay(nc net.Conn) (e ending, final bool) {
 	call := v.call
 	up := NewClient(nc, "landline server")
-	at := v.from()
+	at := [2]int64{v.from(0), v.from(1)}
 	uc, err := up.openCall(func(h *frame.Builder) {
 		h.Str("kind", kindAttach).Str("job", v.m.job).Int("stdout_offset", at[0]).Int("stderr_offset", at[1])
 		h.Int("own", v.own()).Bool("take", v.m.take).Bool("stdin", call.stdin != nil)
@@ -248,14 +254,18 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 		up.Close()
 		return e, false
 	}
-	var flows sync.WaitGroup
+	var feed sync.WaitGroup
 	defer func() {
 		if call.stdin != nil {
 			call.stdin.abandon() // the keeper is gone, or the client
 		}
 		up.Close()
 		up.forget(uc)
-		flows.Wait()
+		feed.Wait()
+		if final {
+			v.flows[0].Wait()
+			v.flows[1].Wait()
+		}
 	}()
 	begun := uc.started
 	ended := call.ctx.Done()
@@ -264,7 +274,7 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 		case <-begun:
 			begun = nil
 			v.begin(uc.how)
-			v.join(&flows, up, uc, uc.how.begin[0])
+			v.join(&feed, up, uc, uc.how.begin[0])
 		case m := <-uc.exit:
 			return m.ending(), true
 		case name := <-call.signals:
@@ -290,9 +300,9 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 
 // join joins the call's streams with those toward the keeper. The job's input
 // begins at stdin.
-func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int64) {
+func (v *view) join(feed *sync.WaitGroup, up *Client, uc *clientCall, stdin int64) {
 	call := v.call
-	for _, out := range []struct {
+	for i, out := range []struct {
 		from *recvStream
 		to   *sendStream
 	}{{uc.stdout, call.stdout}, {uc.stderr, call.stderr}} {
@@ -301,7 +311,7 @@ func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int
 		} else {
 			out.from.confirms() // what is on its way to the client
 		}
-		flows.Go(func() {
+		v.flows[i].Go(func() {
 			if _, err := out.from.WriteTo(out.to); errors.Is(err, errStopped) {
 				out.from.abandon()
 			}
@@ -314,7 +324,7 @@ func (v *view) join(flows *sync.WaitGroup, up *Client, uc *clientCall, stdin int
 	if v.m.kind == kindAttach {
 		stdin = 0 // the client begins there
 	}
-	flows.Go(func() {
+	feed.Go(func() {
 		_, err := call.stdin.WriteTo(&skipping{uc.stdin, stdin})
 		switch {
 		case errors.Is(err, errStopped):
@@ -351,9 +361,9 @@ func (v *view) replay(j *job) ending {
 	if err != nil {
 		return refusal(125, err.Error())
 	}
-	at := v.from()
-	readers := [2]*spoolReader{outs[0].reader(at[0]), outs[1].reader(at[1])}
-	v.begin(message{begin: [3]int64{0, readers[0].pos, readers[1].pos}})
+	if !v.started {
+		v.begin(message{begin: [3]int64{0, outs[0].reader(v.from(0)).pos, outs[1].reader(v.from(1)).pos}})
+	}
 	// A client that wants no more, and one that is gone, end the writing.
 	stop := context.AfterFunc(v.call.ctx, func() {
 		v.call.stdout.stopped()
@@ -362,8 +372,8 @@ func (v *view) replay(j *job) ending {
 	defer stop()
 	var flows sync.WaitGroup
 	var errs [2]error
-	for i, to := range []*sendStream{v.call.stdout, v.call.stderr} {
-		flows.Go(func() { errs[i] = copyOutput(to, readers[i]) })
+	for i, to := range v.outs() {
+		flows.Go(func() { errs[i] = copyOutput(to, outs[i].reader(v.from(i))) })
 	}
 	flows.Wait()
 	if why := context.Cause(v.call.ctx); why != nil && (!v.m.ofOwn() || !errors.Is(why, errAsked)) {
