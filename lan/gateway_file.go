@@ -72,14 +72,17 @@ func syncFolder(path string) error {
 	return d.Close()
 }
 
-// append adds a record, which is safe when it returns.
+// append adds a record, which is safe when it returns. One that did not get on the disk whole is written over by the next, which
+// would otherwise be part of the same line, and could not be read.
 func (f *leaseFile) append(record []byte) error {
 	if f.file == nil {
 		return nil
 	}
-	n, err := f.file.Write(record)
-	f.size += n
-	return errors.Join(err, f.file.Sync())
+	_, err := f.file.WriteAt(record, int64(f.size))
+	if err = errors.Join(err, f.file.Sync()); err == nil {
+		f.size += len(record)
+	}
+	return err
 }
 
 func (f *leaseFile) close() error {
