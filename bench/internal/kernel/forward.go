@@ -68,7 +68,7 @@ func mustForward(forward func(from, to int) error, from, to int) {
 		fmt.Fprintln(os.Stderr, "bench: forwarding:", err)
 		os.Exit(1)
 	}
-	os.Exit(0) // the gateway has ended
+	os.Exit(0)
 }
 
 func fromTAP(tap, socket int) error {
@@ -92,8 +92,8 @@ func fromTAP(tap, socket int) error {
 			unix.Poll([]unix.PollFd{{Fd: int32(tap), Events: unix.POLLIN}}, -1)
 			continue
 		}
-		if err := writeAll(socket, buf[:used]); err != nil {
-			return err
+		if writeAll(socket, buf[:used]) != nil {
+			return nil // the gateway has ended
 		}
 	}
 }
@@ -116,8 +116,8 @@ func toTAP(socket, tap int) error {
 		if err == unix.EINTR {
 			continue
 		}
-		if err != nil || n == 0 {
-			return err
+		if n <= 0 {
+			return nil // the gateway has ended
 		}
 		end += n
 		at := 0
