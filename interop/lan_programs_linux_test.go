@@ -36,13 +36,7 @@ func TestClientsOfTheLANTakeRenewAndRelease(t *testing.T) {
 		b.run("ping -c 1 -W 20 gateway")
 	}
 	for _, c := range clients {
-		end := time.Now().Add(patience)
-		for !s.expiry(c.name).After(ends[c.name]) {
-			if time.Now().After(end) {
-				t.Fatalf("%s does not renew its lease", c.name)
-			}
-			time.Sleep(100 * time.Millisecond)
-		}
+		eventually(t, c.name+" renews its lease", func() bool { return s.expiry(c.name).After(ends[c.name]) })
 		if now := boxes[c.name].address(); now != boxes[c.name].addr {
 			t.Errorf("%s has %s and had %s", c.name, now, boxes[c.name].addr)
 		}

@@ -200,9 +200,14 @@ func tsharkOn(t *testing.T, file string, whole bool, args ...string) string {
 // eventually waits until a condition holds.
 func (r *rig) eventually(what string, holds func() bool) {
 	r.Helper()
+	eventually(r.T, what, holds)
+}
+
+func eventually(t *testing.T, what string, holds func() bool) {
+	t.Helper()
 	for end := time.Now().Add(patience); !holds(); {
 		if time.Now().After(end) {
-			r.Fatalf("it does not come to pass that %s", what)
+			t.Fatalf("it does not come to pass that %s", what)
 		}
 		time.Sleep(20 * time.Millisecond)
 	}
