@@ -105,6 +105,25 @@ func TestWhatIsTakenForOthersNeedsAHopMore(t *testing.T) {
 	})
 }
 
+// That nobody is at a port is for the machine to say whose port it is; that there is no way to it, for a router.
+func TestErrorsAboutOthersComeFromWhoKnows(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		l, _ := newRouter(t, 1500)
+		udp := wire.AppendUDP(nil, 7, 9, 0)
+		p4, p6 := Quoted(their4, far4, wire.ProtoUDP, udp, 0), Quoted(their6, far6, wire.ProtoUDP, udp, 0)
+		l.s.PortUnreachable(p4)
+		l.s.HostUnreachable(p4)
+		l.s.PortUnreachable(p6)
+		l.s.HostUnreachable(p6)
+		l.wrote(
+			"ip4 192.0.2.9 > 10.0.0.2 ttl 64 | icmp unreachable port about 10.0.0.2 > 192.0.2.9 udp 7 > 9",
+			"ip4 10.0.0.1 > 10.0.0.2 ttl 64 | icmp unreachable host about 10.0.0.2 > 192.0.2.9 udp 7 > 9",
+			"ip6 2001:db8:9::9 > 2001:db8::2 hop 64 | icmp6 unreachable port about 2001:db8::2 > 2001:db8:9::9 udp 7 > 9",
+			"ip6 2001:db8::1 > 2001:db8::2 hop 64 | icmp6 unreachable address about 2001:db8::2 > 2001:db8:9::9 udp 7 > 9",
+		)
+	})
+}
+
 func TestHostDoesNotForward(t *testing.T) {
 	bubble(t, func(t *testing.T) {
 		l := newLab(t, Config{}, InterfaceConfig{})

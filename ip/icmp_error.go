@@ -89,6 +89,10 @@ func (s *Stack) reject(p *Packet, e icmpError) {
 		return
 	}
 	path, err := s.errorPath(p)
+	if e == portUnreachable(p) && !p.Group && !s.view.Load().isLocal(p.Dst) {
+		// We speak for another machine, and only that can say that nobody is at a port of it.
+		path, err = s.PathAs(p.Dst, p.Src, p.Interface)
+	}
 	if err != nil {
 		return
 	}
