@@ -136,6 +136,7 @@ func TestProbesOfTheLAN(t *testing.T) {
 	box, crate := s.newBox("box", 1), s.newBox("crate", 2)
 	box.lease()
 	crate.lease()
+	within(t, s.world, func() { sysctl(t, "net.ipv4.icmp_ratelimit", 0) }) // or it does not tell traceroute of all that it gets
 	crateSix, mac := slaac(crate), gatewayMAC(box)
 	slaac(box)
 	for _, to := range []string{"10.77.0.1", "fd77::1", "gateway", crate.addr, crateSix, "crate", www, wwwSix, "www.example.test"} {
@@ -161,7 +162,11 @@ func TestProbesOfTheLAN(t *testing.T) {
 		{"ndisc6 -1 -w 5000 " + crateSix + " eth0", 0, crate.mac},
 		{"ndisc6 -r 1 -w 1000 fd77::99 eth0", 2, "No response"},
 		{"rdisc6 -1 -w 5000 eth0", 0, "fd77::/64"},
-		{"traceroute -n -w 5 -q 1 " + crate.addr, 0, " 1  " + crate.addr},
+		{"traceroute -n -w 5 -q 1 -N 1 " + crate.addr, 0, " 1  " + crate.addr},
+		{"traceroute -n -w 5 -q 1 -N 1 " + www, 0, " 1  10.77.0.1"},
+		{"traceroute -n -w 5 -q 1 -N 1 " + www, 0, " 2  " + www},
+		{"traceroute -n -w 5 -q 1 -N 1 -I " + www, 0, " 2  " + www},
+		{"traceroute -n -w 5 -q 1 -N 1 " + wwwSix, 0, " 2  " + wwwSix},
 		{"nmap -n -sn 10.77.0.0/26", 0, "(3 hosts up)"},
 		{"nmap -n -sS -p 80,81 " + www, 0, "80/tcp open "},
 		{"nmap -n -sS -p 80,81 " + www, 0, "81/tcp closed "},
