@@ -332,6 +332,9 @@ func remove(path string) error {
 	return nil
 }
 
+// acceptPause is how long a socket waits after an error that will pass, such as too many open files.
+const acceptPause = time.Second
+
 // accept takes machines until the listener is closed.
 func (n *network) accept(ln net.Listener, name string) {
 	for k := 1; ; k++ {
@@ -341,7 +344,8 @@ func (n *network) accept(ln net.Listener, name string) {
 		}
 		if err != nil {
 			n.app.say("%s: %v", ln.Addr(), bare(err))
-			return
+			time.Sleep(acceptPause)
+			continue
 		}
 		n.plug(link.NewStream(c, link.Info{Name: name + "-" + strconv.Itoa(k), MTU: n.f.mtu}))
 	}
