@@ -178,6 +178,7 @@ func TestMachinesHaveOnlyTheirOwnAddresses(t *testing.T) {
 		a4, a6 := own(a, "dhcp").String(), own(a, "slaac").String()
 		mac := s.gateway.Leases()[0].MAC
 		m, port := join(t, s.lan, lan.PortConfig{Flood: -1})
+		n, _ := join(t, s.lan, lan.PortConfig{})
 		discover := func(chaddr wire.MAC, kind dhcp.Type, uses string, id []byte) []byte {
 			h := &dhcp.Header{Op: dhcp.OpRequest, XID: 7, CHAddr: chaddr, CIAddr: netip.MustParseAddr(uses)}
 			d := dhcp.AppendType(dhcp.AppendHeader(nil, h), kind)
@@ -219,6 +220,8 @@ func TestMachinesHaveOnlyTheirOwnAddresses(t *testing.T) {
 			{"DHCP", m.mac, wire.TypeIPv4, discover(mac, dhcp.Release, a4, nil), "source mac"},
 			{"something cut off", m.mac, wire.TypeIPv4, ipv4(a4)[:10], "source ip"},
 			{"its own link-local address", m.mac, wire.TypeIPv6, ipv6("fe80::9", wire.ProtoUDP, nil), ""},
+			{"one that another will make for itself", m.mac, wire.TypeIPv6, ipv6(madeOf(n.mac), wire.ProtoUDP, nil), "source ip"},
+			{"one that it makes for itself", m.mac, wire.TypeIPv6, ipv6(madeOf(m.mac), wire.ProtoUDP, nil), ""},
 			{"no address", m.mac, wire.TypeIPv4, ipv4("0.0.0.0"), ""},
 			{"a question whether an address is free", m.mac, wire.TypeIPv6, ipv6("::", wire.ProtoICMPv6, solicit(a6)), ""},
 		} {
@@ -250,6 +253,11 @@ func TestMachinesHaveOnlyTheirOwnAddresses(t *testing.T) {
 			t.Errorf("%+v", e)
 		}
 	})
+}
+
+// madeOf returns the link-local address that is made of a hardware address (RFC 4291, Appendix A).
+func madeOf(m wire.MAC) string {
+	return netip.AddrFrom16([16]byte{0xfe, 0x80, 8: m[0] ^ 2, m[1], m[2], 0xff, 0xfe, m[3], m[4], m[5]}).String()
 }
 
 // clientID returns the identifier of a client.
