@@ -73,7 +73,7 @@ exec sleep infinity`
 // command is a shell's in the box.
 func (b *box) command(command string) *exec.Cmd {
 	b.Helper()
-	return exec.Command(need(b.T, "nsenter")["nsenter"], "--target", fmt.Sprint(b.pid), "--net", "--mount", "--uts", "--root",
+	return exec.Command(need(b.T, "nsenter")["nsenter"], "--target", fmt.Sprint(b.pid), "--net", "--mount", "--uts", "--root", "--wd",
 		fmt.Sprintf("--pid=/proc/%d/ns/pid_for_children", b.pid), "timeout", fmt.Sprint(bootPatience.Seconds()), "sh", "-c", command)
 }
 
