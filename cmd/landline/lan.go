@@ -185,6 +185,7 @@ type network struct {
 	lan     *lan.Switch
 	gateway *lan.Gateway
 	control *control
+	crier   *crier
 	ending  []func() error // the listeners
 	busy    sync.WaitGroup
 
@@ -201,13 +202,14 @@ type network struct {
 
 // open makes everything, the sockets first: who waits for the LAN waits for them.
 func (n *network) open(cfg lan.GatewayConfig, forwards []lan.Forward) (err error) {
+	n.crier = newCrier()
 	if n.control, err = openControl(n); err != nil {
 		return err
 	}
 	if err := n.openCapture(); err != nil {
 		return err
 	}
-	cfg.Logger, cfg.Events = n.app.logger(), n.event
+	cfg.Logger, cfg.Events = n.app.loggerTo(n.crier), n.event
 	n.lan = lan.NewSwitch(lan.Config{MTU: n.f.mtu, Logger: cfg.Logger})
 	port, err := n.lan.NewPort(lan.PortConfig{Name: "gateway", MAC: steadyMAC(cfg.State)})
 	if err != nil {
@@ -371,7 +373,7 @@ func (n *network) plugIn(dev link.Device, c lan.PortConfig) (*lan.Port, error) {
 func (n *network) event(e lan.Event) {
 	n.audience.tell(&e)
 	if e.Kind == lan.KindAddress {
-		n.app.say("%s uses %s: %v", e.MAC, e.Src.Addr(), e.Err)
+		n.crier.cry(func() { n.app.say("%s uses %s: %v", e.MAC, e.Src.Addr(), e.Err) })
 		return
 	}
 	if e.Kind != lan.KindLease || !e.Dst.Addr().IsValid() {
@@ -403,13 +405,13 @@ func (n *network) event(e lan.Event) {
 
 // announce prints what scripts wait for, --quiet or not.
 func (n *network) announce(object map[string]string, line string) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	if n.app.json {
-		printJSON(&n.app.out, object)
-		return
-	}
-	tell(line)
+	n.crier.cry(func() {
+		if n.app.json {
+			printJSON(&n.app.out, object)
+			return
+		}
+		tell(line)
+	})
 }
 
 // close ends the LAN, and its capture.
@@ -433,5 +435,6 @@ func (n *network) close() error {
 			errs = append(errs, fmt.Errorf("--capture %s: %w", n.file.Name(), bare(err)))
 		}
 	}
+	n.crier.close()
 	return errors.Join(errs...)
 }

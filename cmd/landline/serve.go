@@ -250,11 +250,13 @@ func (d *daemon) close() {
 }
 
 // logger writes what happens to standard error, each line beginning "landline: ".
-func (a *app) logger() *slog.Logger {
+func (a *app) logger() *slog.Logger { return a.loggerTo(os.Stderr) }
+
+func (a *app) loggerTo(w io.Writer) *slog.Logger {
 	if a.quiet {
 		return slog.New(slog.DiscardHandler)
 	}
-	return slog.New(slog.NewTextHandler(prefixed{os.Stderr}, &slog.HandlerOptions{ReplaceAttr: shorten}))
+	return slog.New(slog.NewTextHandler(prefixed{w}, &slog.HandlerOptions{ReplaceAttr: shorten}))
 }
 
 // shorten leaves out of a log's line what says nothing.
