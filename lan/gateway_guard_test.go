@@ -168,6 +168,31 @@ func TestHoldersAreBounded(t *testing.T) {
 	})
 }
 
+// Two machines that go on changing many addresses fill no log: of most nothing is said, and of the others seldom.
+func TestReportsOfAddressesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, lan.GatewayConfig{})
+		m, _ := join(t, s.lan, lan.PortConfig{Flood: -1})
+		n, _ := join(t, s.lan, lan.PortConfig{Flood: -1})
+		flip := func() int {
+			for k := range 300 {
+				for _, who := range []*machine{m, n, m} {
+					who.send(ethernet(who.mac, wire.TypeARP, arp(who.mac, netip.AddrFrom4([4]byte{10, 78, byte(k >> 8), byte(k)}).String())))
+				}
+			}
+			return len(s.told(lan.KindAddress))
+		}
+		for _, want := range []int{128, 128, 256} {
+			if got := flip(); got != want {
+				t.Errorf("%d reports, want %d", got, want)
+			}
+			if want == 128 {
+				time.Sleep(6 * time.Second) // and then again, more than 10 after the first ones
+			}
+		}
+	})
+}
+
 // Machines that go by the rules notice nothing of a gateway that checks them, and those that do not get nowhere: two guests
 // talk by IPv4 and IPv6, and a third one tries to be one of them.
 func TestMachinesHaveOnlyTheirOwnAddresses(t *testing.T) {

@@ -2,6 +2,7 @@ package lan
 
 import (
 	"encoding/binary"
+	"maps"
 	"net/netip"
 	"slices"
 	"sync"
@@ -25,6 +26,7 @@ type guard struct {
 	leases  map[netip.Addr]wire.MAC
 	homes   map[wire.MAC]*home       // of those with a lease
 	told    map[netip.Addr]time.Time // when conflicts were reported
+	swept   time.Time                // when told was last
 }
 
 // A holder is who has an address.
@@ -46,8 +48,8 @@ type conflict struct {
 const (
 	// maxHolders is how many addresses are known of the machines at a port.
 	maxHolders = 1024
-	// maxTold is about how many conflicts it is remembered that they were reported.
-	maxTold = 1024
+	// maxTold is how many conflicts it is remembered that they were reported.
+	maxTold = 128
 )
 
 // A statement is what a frame says of an address.
@@ -337,17 +339,25 @@ func (g *guard) addLocked(s statement) *holder {
 func (g *guard) tell(s statement, other wire.MAC, dropped bool) {
 	now := time.Now()
 	g.mu.Lock()
-	silent := now.Sub(g.told[s.addr]) < quietness
+	silent := now.Sub(g.told[s.addr]) < quietness || len(g.told) >= maxTold && !g.makeRoomLocked(now)
 	if !silent {
-		if len(g.told) >= maxTold {
-			clear(g.told)
-		}
 		g.told[s.addr] = now
 	}
 	g.mu.Unlock()
 	if !silent {
 		g.report(conflict{s.addr, s.mac, other, s.port, dropped})
 	}
+}
+
+// makeRoomLocked forgets the reports that have become old, and reports whether there were any. Without, nothing more is said: who makes up
+// conflicts could fill the log otherwise. They are looked for once in a quietness at most.
+func (g *guard) makeRoomLocked(now time.Time) bool {
+	if now.Sub(g.swept) < quietness {
+		return false
+	}
+	g.swept = now
+	maps.DeleteFunc(g.told, func(_ netip.Addr, at time.Time) bool { return now.Sub(at) >= quietness })
+	return len(g.told) < maxTold
 }
 
 // forget forgets what is at a port.
