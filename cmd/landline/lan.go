@@ -272,8 +272,8 @@ func (n *network) openCapture() (err error) {
 	if n.f.capture == "" {
 		return nil
 	}
-	if n.file, err = os.Create(n.f.capture); err != nil {
-		return fmt.Errorf("--capture %s: %w", n.f.capture, bare(err))
+	if n.file, err = createCapture("--capture", n.f.capture); err != nil {
+		return err
 	}
 	n.capture = link.NewPcapNG(n.file, link.PcapConfig{})
 	return nil

@@ -164,9 +164,9 @@ func (a *app) save(r io.Reader, file string) error {
 		_, err := io.Copy(&a.out, r)
 		return err
 	}
-	f, err := os.Create(file)
+	f, err := createCapture("-w", file)
 	if err != nil {
-		return fmt.Errorf("-w %s: %w", file, bare(err))
+		return err
 	}
 	a.say("capturing to %s; Ctrl-C ends it", file)
 	_, err = io.Copy(f, r)

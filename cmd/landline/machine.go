@@ -156,9 +156,9 @@ func (m *machine) open(f *machineFlags) (link.Device, error) {
 	if f.capture == "" {
 		return dev, nil
 	}
-	if m.file, err = os.Create(f.capture); err != nil {
+	if m.file, err = createCapture("--capture", f.capture); err != nil {
 		dev.Close()
-		return nil, fmt.Errorf("--capture %s: %w", f.capture, bare(err))
+		return nil, err
 	}
 	m.capture = link.NewPcapNG(m.file, link.PcapConfig{})
 	return link.Capture(dev, m.capture), nil

@@ -61,8 +61,8 @@ func newTryLAN(capture string) (_ *tryLAN, err error) {
 	l.ladder = ladder.New(
 		ladder.Machine{Name: "gate", MAC: tryMAC(1)}, ladder.Machine{Name: "desk", MAC: tryMAC(2)}, ladder.Machine{Name: "shed", MAC: tryMAC(3)})
 	if capture != "" {
-		if l.file, err = os.Create(capture); err != nil {
-			return nil, fmt.Errorf("--capture %s: %w", capture, bare(err))
+		if l.file, err = createCapture("--capture", capture); err != nil {
+			return nil, err
 		}
 		l.capture = link.NewPcapNG(l.file, link.PcapConfig{})
 	}
