@@ -73,7 +73,7 @@ func newTryLAN(capture string) (_ *tryLAN, err error) {
 	l.gateway, err = lan.NewGateway(gate, lan.GatewayConfig{
 		Name: "gate", Addresses: []netip.Prefix{netip.MustParsePrefix(tryGateway)},
 		DialContext: func(context.Context, string, string) (net.Conn, error) { return nil, syscall.ENETUNREACH },
-		ResolvConf:  os.DevNull,
+		ResolvConf:  os.DevNull, Switch: l.lan,
 	})
 	if err != nil {
 		return nil, err
