@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/netip"
 	"sync"
+	"syscall"
 )
 
 // mappings keep for each place that a machine sends datagrams from the port of the computer that the world sees, whoever they go to:
@@ -40,7 +41,7 @@ func (m *mappings) dial(ctx context.Context, src netip.AddrPort, address string)
 	return &mappedConn{UDPConn: c, end: func() { m.release(src, p) }}, nil
 }
 
-// tries is how often another port is looked for if one is taken.
+// tries is how often another port is looked for if one is taken. Two places never have the same one: answers could not be told apart.
 const tries = 16
 
 func (m *mappings) open(ctx context.Context, p *mapping, address string) (*net.UDPConn, error) {
@@ -49,18 +50,19 @@ func (m *mappings) open(ctx context.Context, p *mapping, address string) (*net.U
 	if p.port != 0 {
 		return dialShared(ctx, p.port, address)
 	}
-	for n := 0; ; n++ {
+	for range tries {
 		c, err := dialShared(ctx, 0, address)
 		if err != nil {
 			return nil, err
 		}
 		port := uint16(c.LocalAddr().(*net.UDPAddr).Port)
-		if m.claim(port) || n == tries {
+		if m.claim(port) {
 			p.port = port
 			return c, nil
 		}
 		c.Close()
 	}
+	return nil, &net.OpError{Op: "dial", Net: "udp", Err: syscall.EADDRINUSE}
 }
 
 // claim notes a port that is used, and reports whether it was not.

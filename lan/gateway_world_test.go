@@ -192,6 +192,13 @@ func TestDatagramsHaveOneMapping(t *testing.T) {
 	}
 }
 
+// A place gets no port that another has, and takes nobody's away.
+func TestMappingsShareNoPort(t *testing.T) {
+	if n, err := lan.DialTaken(t.Context(), "127.0.0.1:9"); !errors.Is(err, syscall.EADDRINUSE) || n != 1<<16-1 {
+		t.Errorf("%d ports, %v", n, err)
+	}
+}
+
 // Pings go through a socket for pings, or for all of ICMP where that is what the system allows. What stands for the
 // world is the loopback.
 func TestPingsToTheComputer(t *testing.T) {
