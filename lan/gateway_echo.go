@@ -28,7 +28,7 @@ func (g *Gateway) echoTaker(ctx context.Context) func(ip.ForeignEcho) {
 		f := g.flowFor(ctx, k, network, func(f *flow) {
 			f.idle = idleEcho
 			f.ask.Src = netip.AddrPortFrom(e.Src, 0)
-			f.heard = func(out net.Conn, b []byte) error { return g.answerEcho(asked, out, b) }
+			f.heard = func(out net.Conn, b []byte) error { return g.answerEcho(asked, f.echoID, out, b) }
 			f.failed = func(seq int, _ error) {
 				asked := asked
 				asked.Seq = uint16(seq)
@@ -39,6 +39,7 @@ func (g *Gateway) echoTaker(ctx context.Context) func(ip.ForeignEcho) {
 			g.refused(Ask{Kind: KindEcho, Src: netip.AddrPortFrom(e.Src, 0), Dst: k.dst}, ErrManyFlows)
 			return
 		}
+		e.ID = f.echoID
 		f.send(appendEcho(nil, e), int(e.Seq))
 	}
 }
@@ -51,10 +52,22 @@ func appendEcho(b []byte, e ip.ForeignEcho) []byte {
 	return wire.AppendICMPv6(b, wire.ICMPv6Echo, 0, rest, e.Data)
 }
 
-// answerEcho gives a machine the answer that came from the world.
-func (g *Gateway) answerEcho(e ip.ForeignEcho, out net.Conn, b []byte) error {
+// maxEchoes is how many flows of pings there can be: each has an identifier, and 0 is none.
+const maxEchoes = 1<<16 - 1
+
+// takeEchoLocked returns an identifier that no other flow has in the world: a socket that is for all of ICMP hears the answers of the
+// others too, and two machines may well have chosen the same one. There must be one left.
+func (n *nat) takeEchoLocked() uint16 {
+	for n.lastEcho++; n.lastEcho == 0 || n.echoIDs[n.lastEcho]; n.lastEcho++ {
+	}
+	n.echoIDs[n.lastEcho] = true
+	return n.lastEcho
+}
+
+// answerEcho gives a machine the answer that came from the world, where its pings have the identifier own.
+func (g *Gateway) answerEcho(e ip.ForeignEcho, own uint16, out net.Conn, b []byte) error {
 	id, seq, data, ok := parseReply(b, e.Dst.Is4())
-	if !ok || id != echoID(out, e.ID) {
+	if !ok || id != echoID(out, own) {
 		return errNoReply
 	}
 	e.Seq, e.Data = seq, slices.Clone(data)

@@ -40,6 +40,7 @@ type flow struct {
 	failed func(mark int, err error)
 	idle   time.Duration // how long it is kept without use, and once it was answered if that is longer
 	idleOn time.Duration
+	echoID uint16 // of pings, in the world
 
 	sent, received atomic.Uint64 // bytes
 	mark           atomic.Int64
@@ -61,16 +62,20 @@ func (g *Gateway) flowFor(ctx context.Context, k flowKey, network string, begin 
 	if f := g.nat.flows[k]; f != nil {
 		return f
 	}
-	if g.nat.flows == nil || !g.nat.flowShares.take(k.src.Addr()) {
+	if g.nat.flows == nil || k.kind == KindEcho && len(g.nat.echoIDs) == maxEchoes || !g.nat.flowShares.take(k.src.Addr()) {
 		return nil
 	}
 	f := &flow{g: g, ask: Ask{Kind: k.kind, Src: k.src, Dst: k.dst}}
+	if k.kind == KindEcho {
+		f.echoID = g.nat.takeEchoLocked()
+	}
 	begin(f)
 	g.nat.flows[k] = f
 	g.busy.Go(func() {
 		f.run(ctx, network)
 		g.nat.mu.Lock()
 		delete(g.nat.flows, k)
+		delete(g.nat.echoIDs, f.echoID)
 		g.nat.mu.Unlock()
 		g.nat.flowShares.release(k.src.Addr())
 	})

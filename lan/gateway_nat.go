@@ -3,6 +3,7 @@ package lan
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"net"
 	"net/netip"
 	"sync"
@@ -22,8 +23,10 @@ type nat struct {
 
 	connShares, flowShares shares // of connections, pending ones too, and of all else
 
-	mu    sync.Mutex
-	flows map[flowKey]*flow // nil if there may be no more
+	mu       sync.Mutex
+	flows    map[flowKey]*flow // nil if there may be no more
+	echoIDs  map[uint16]bool   // of the flows of pings
+	lastEcho uint16
 
 	clientsMu sync.RWMutex
 	clients   map[pair]*udpClient // of forwards
@@ -47,6 +50,7 @@ func (n *nat) close() {
 // startNAT begins to take what machines send to the world.
 func (g *Gateway) startNAT(ctx context.Context) (err error) {
 	g.nat.flows, g.nat.clients = map[flowKey]*flow{}, map[pair]*udpClient{}
+	g.nat.echoIDs, g.nat.lastEcho = map[uint16]bool{}, uint16(rand.Uint32()) // other programs of the computer begin elsewhere
 	g.nat.connShares.init(g.cfg.MaxFlows)
 	g.nat.flowShares.init(g.cfg.MaxFlows)
 	g.nat.buffers.New = func() any { return new([bufferSize]byte) }

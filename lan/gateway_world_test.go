@@ -15,10 +15,12 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"landline"
 	"landline/lan"
+	"landline/wire"
 )
 
 // Here the world is the computer's loopback, by its sockets.
@@ -227,6 +229,47 @@ func TestPingsToTheComputer(t *testing.T) {
 		}
 		cancel()
 	}
+}
+
+// A socket that is for all of ICMP hears the answers to everybody. Two machines that chose the same identifier for their pings, as
+// those with the same seed do, each get their own.
+func TestPingsOfTwoMachinesAreToldApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		sockets := make(chan net.Conn, 2)
+		s := newSite(t, lan.GatewayConfig{DialContext: func(context.Context, string, string) (net.Conn, error) {
+			near, far := net.Pipe()
+			sockets <- far
+			return near, nil
+		}})
+		var errs [2]chan error
+		var world [2]net.Conn
+		var asked [2]wire.ICMPv4
+		for k, name := range []string{"desk", "shed"} {
+			h := s.guest(name, 7)
+			errs[k] = make(chan error, 1)
+			go func() {
+				ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+				defer cancel()
+				_, err := h.Ping(ctx, worldAddr, landline.PingConfig{})
+				errs[k] <- err
+			}()
+			world[k] = <-sockets
+			b := make([]byte, 100)
+			n, _ := world[k].Read(b)
+			asked[k], _ = wire.ParseICMPv4(b[:n])
+		}
+		q := asked[0]
+		answer := wire.AppendICMPv4(nil, wire.ICMPv4EchoReply, 0, wire.EchoRest(q.ID(), q.Seq()), q.Payload())
+		for _, c := range world {
+			c.Write(answer)
+		}
+		if err := <-errs[0]; err != nil {
+			t.Errorf("who was answered: %v", err)
+		}
+		if err := <-errs[1]; !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("who was not: %v", err)
+		}
+	})
 }
 
 // The gateway is a hop on the way, and nobody answers for a machine that does not: a dead address stays dead.
