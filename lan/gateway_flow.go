@@ -101,11 +101,14 @@ func (f *flow) send(b []byte, mark int) {
 }
 
 func (f *flow) write(out net.Conn, b []byte) {
+	f.sent.Add(uint64(len(b))) // before anybody can have answered
 	_, err := out.Write(b)
+	if err != nil {
+		f.sent.Add(-uint64(len(b)))
+	}
 	switch {
 	case err == nil:
 		f.worked.Store(true)
-		f.sent.Add(uint64(len(b)))
 	case isLost(err) && f.worked.Load():
 		f.lose(out, b)
 	default:

@@ -56,8 +56,9 @@ func (g *Gateway) forwardUDP(ctx context.Context, f *forward, c datagramConn) {
 		}
 		if client := u.client(ctx, from); client != nil {
 			client.used.Store(true)
-			if g.nat.udp.WriteFromTo(b[:n], client.as, client.ask.Dst) == nil {
-				client.sent.Add(uint64(n))
+			client.sent.Add(uint64(n)) // before anybody can have answered
+			if g.nat.udp.WriteFromTo(b[:n], client.as, client.ask.Dst) != nil {
+				client.sent.Add(-uint64(n))
 			}
 		}
 	}
