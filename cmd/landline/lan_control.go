@@ -45,12 +45,18 @@ func controlPath(name string) (string, error) {
 
 const controlPrefix, controlSuffix = "lan-", ".sock"
 
-// openControl takes the socket of the LAN's name. Who connects waits for serve.
+// openControl takes the socket of the LAN's name. Who connects waits for serve. Others that come up wait meanwhile: two who both found
+// a socket that nobody answers would take it away from each other.
 func openControl(n *network) (*control, error) {
 	path, err := controlPath(n.f.name)
 	if err != nil {
 		return nil, err
 	}
+	unlock, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		return nil, err
+	}
+	defer unlock()
 	if lanClientAt(n.f.name, path).alive() {
 		return nil, &hinted{fmt.Errorf("a LAN of the name %s is up already", n.f.name), "give this one another --name"}
 	}

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -128,6 +129,46 @@ func TestLANOfAnotherUserIsNotSpokenTo(t *testing.T) {
 	}
 	if l.alive() {
 		t.Error("it is taken for a LAN")
+	}
+}
+
+// Of two LANs of one name that come up at once, over a socket that a killed one left behind, the first keeps it.
+func TestLANsTakeTheirNameInTurn(t *testing.T) {
+	t.Setenv("XDG_RUNTIME_DIR", t.TempDir())
+	path, err := controlPath("lan")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	dead.SetUnlinkOnClose(false)
+	dead.Close()
+	unlock, err := lockFolder(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := make(chan error)
+	go func() {
+		c, err := openControl(&network{app: &app{quiet: true}, f: &lanFlags{name: "lan"}})
+		if err == nil {
+			c.close()
+		}
+		second <- err
+	}()
+	time.Sleep(20 * time.Millisecond) // so that one that does not wait is there first
+	ln, err := listenUnix("control socket", path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	unlock()
+	if err := <-second; err == nil || err.Error() != "a LAN of the name lan is up already" {
+		t.Errorf("the second one: %v", err)
+	}
+	if !lanClientAt("lan", path).alive() {
+		t.Error("the first one is not to be found")
 	}
 }
 

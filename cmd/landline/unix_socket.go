@@ -49,6 +49,23 @@ func makeWay(flag, network, path string) error {
 	return nil
 }
 
+// lockFolder has others who call it wait until the function that it returns is called. The folder must be this user's alone, for
+// who can read it can hold it.
+func lockFolder(path string) (unlock func(), err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	for err = unix.EINTR; err == unix.EINTR; {
+		err = unix.Flock(int(f.Fd()), unix.LOCK_EX)
+	}
+	if err != nil {
+		f.Close()
+		return nil, fmt.Errorf("folder of sockets %s: %w", path, err)
+	}
+	return func() { f.Close() }, nil
+}
+
 // maskOthers keeps others out of what is made until the function that it returns is called. The mode
 // must hold from the first moment, so the mask does it. It is the process's, and this is before
 // anything else runs.

@@ -14,6 +14,8 @@ func listenUnix(string, string) (net.Listener, error) { return nil, errNoUnix }
 
 func listenDatagrams(string, string) (*net.UnixConn, error) { return nil, errNoUnix }
 
+func lockFolder(string) (func(), error) { return nil, errNoUnix }
+
 func admitSelf(*net.UnixConn) (net.Conn, remote.Guest, error) {
 	return nil, remote.Guest{}, errNoUnix
 }
