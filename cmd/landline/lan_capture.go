@@ -4,10 +4,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -59,6 +61,13 @@ func (s *sniffer) add(p *lan.Port) {
 	}
 }
 
+// keep forgets ports that are none of these any more.
+func (s *sniffer) keep(there []*lan.Port) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	maps.DeleteFunc(s.stops, func(p *lan.Port, _ func()) bool { return !slices.Contains(there, p) })
+}
+
 // stop ends that, and the file.
 func (s *sniffer) stop() {
 	s.mu.Lock()
@@ -102,7 +111,9 @@ func (n *network) unsniff(s *sniffer) {
 func (n *network) plugged(p *lan.Port) {
 	n.mu.Lock()
 	defer n.mu.Unlock()
+	there := n.lan.Ports()
 	for s := range n.sniffers {
+		s.keep(there)
 		s.add(p)
 	}
 }
