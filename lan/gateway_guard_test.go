@@ -168,6 +168,42 @@ func TestHoldersAreBounded(t *testing.T) {
 	})
 }
 
+// A port that has had as many addresses as it may gets new ones for those that nobody has used for long. Those in use stay, and so
+// does a machine's that sleeps at a port with room.
+func TestAddressesOfLongAgoAreForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, lan.GatewayConfig{CheckSources: true, Addresses: addrs("10.77.0.1/24", "fd77::1/64")})
+		m, port := join(t, s.lan, lan.PortConfig{Flood: -1})
+		n, other := join(t, s.lan, lan.PortConfig{Flood: -1})
+		dropped := func(who *machine, p *lan.Port, k int) bool {
+			a := netip.AddrFrom16([16]byte{0: 0xfd, 1: 0x77, 13: 1, 14: byte(k >> 8), 15: byte(k)}).String()
+			before := p.Stats().Drops.Total()
+			who.send(ethernet(who.mac, wire.TypeIPv6, ipv6(a, wire.ProtoICMPv6, advert(a))))
+			return p.Stats().Drops.Total() > before
+		}
+		wants := func(what string, got, want bool) {
+			t.Helper()
+			if got != want {
+				t.Errorf("%s is dropped: %t", what, got)
+			}
+		}
+		for k := range 1024 {
+			wants("one of the first", dropped(m, port, k), false)
+		}
+		const more, sleeper = 2000, 3000
+		wants("another's", dropped(n, other, sleeper), false)
+		wants("one too many", dropped(m, port, more), true)
+		wants("one that is used", dropped(m, port, 7), false)
+		time.Sleep(4 * time.Minute)
+		wants("one too many, soon", dropped(m, port, more), true)
+		time.Sleep(2 * time.Minute)
+		wants("a new one, later", dropped(m, port, more), false)
+		wants("one that is another's in use", dropped(n, other, 7), true)
+		wants("one of long ago", dropped(n, other, 8), false)
+		wants("one of a machine that sleeps", dropped(m, port, sleeper), true)
+	})
+}
+
 // Two machines that go on changing many addresses fill no log: of most nothing is said, and of the others seldom.
 func TestReportsOfAddressesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"landline/link"
@@ -23,6 +24,7 @@ type guard struct {
 	mu      sync.RWMutex
 	holders map[netip.Addr]*holder // who said that it has an address
 	counts  map[*Port]int          // how many of them are at a port
+	aged    map[*Port]time.Time    // when those at a port that was full were last looked through
 	leases  map[netip.Addr]wire.MAC
 	homes   map[wire.MAC]*home       // of those with a lease
 	told    map[netip.Addr]time.Time // when conflicts were reported
@@ -33,8 +35,16 @@ type guard struct {
 type holder struct {
 	mac    wire.MAC
 	port   *Port
-	before wire.MAC  // who had it before
-	moved  time.Time // when it changed
+	before wire.MAC    // who had it before
+	moved  time.Time   // when it changed
+	used   atomic.Bool // since the port was last looked through
+}
+
+// use notes that the address is in use. Most often that is known, and a look costs less.
+func (h *holder) use() {
+	if !h.used.Load() {
+		h.used.Store(true)
+	}
 }
 
 // A conflict is an address that a machine uses and another has.
@@ -46,8 +56,10 @@ type conflict struct {
 }
 
 const (
-	// maxHolders is how many addresses are known of the machines at a port.
+	// maxHolders is how many addresses are known of the machines at a port. If there are more, those that nobody has used for a
+	// lifetime are forgotten.
 	maxHolders = 1024
+	lifetime   = 5 * time.Minute
 	// maxTold is how many conflicts it is remembered that they were reported.
 	maxTold = 128
 )
@@ -65,7 +77,7 @@ type statement struct {
 func newGuard(port *Port, networks []netip.Prefix, strict bool, report func(conflict)) *guard {
 	g := &guard{
 		port: port, networks: networks, strict: strict, report: report,
-		holders: map[netip.Addr]*holder{}, counts: map[*Port]int{}, leases: map[netip.Addr]wire.MAC{},
+		holders: map[netip.Addr]*holder{}, counts: map[*Port]int{}, aged: map[*Port]time.Time{}, leases: map[netip.Addr]wire.MAC{},
 		homes: map[wire.MAC]*home{}, told: map[netip.Addr]time.Time{},
 	}
 	port.lan.guard.Store(g)
@@ -287,6 +299,9 @@ func (g *guard) note(s statement) {
 	g.mu.RLock()
 	h := g.holders[s.addr]
 	known := h != nil && h.mac == s.mac && h.port == s.port
+	if known {
+		h.use()
+	}
 	g.mu.RUnlock()
 	if known {
 		return
@@ -307,6 +322,7 @@ func (g *guard) change(s statement) (other wire.MAC, ok bool) {
 	if h == nil {
 		return other, true
 	}
+	h.use()
 	was, now := h.mac, time.Now()
 	if h.port != s.port {
 		g.counts[h.port]--
@@ -326,13 +342,30 @@ func (g *guard) change(s statement) (other wire.MAC, ok bool) {
 
 // addLocked makes s the first holder of an address, if there is room.
 func (g *guard) addLocked(s statement) *holder {
-	if g.counts[s.port] >= maxHolders || s.port.gone.Load() {
+	if s.port.gone.Load() || g.counts[s.port] >= maxHolders && !g.ageLocked(s.port, time.Now()) {
 		return nil
 	}
 	h := &holder{mac: s.mac, port: s.port}
+	h.use()
 	g.holders[s.addr] = h
 	g.counts[s.port]++
 	return h
+}
+
+// ageLocked forgets the addresses at a port that nobody has used since the last time, a lifetime ago or more, and reports whether there were
+// any. As long as there is room nothing is forgotten, so that a machine that sleeps keeps what it has.
+func (g *guard) ageLocked(p *Port, now time.Time) bool {
+	if now.Sub(g.aged[p]) < lifetime {
+		return false
+	}
+	g.aged[p] = now
+	for a, h := range g.holders {
+		if h.port == p && !h.used.Swap(false) {
+			delete(g.holders, a)
+			g.counts[p]--
+		}
+	}
+	return g.counts[p] < maxHolders
 }
 
 // tell reports a conflict, unless one about the address has just been.
@@ -370,6 +403,7 @@ func (g *guard) forget(p *Port) {
 		}
 	}
 	delete(g.counts, p)
+	delete(g.aged, p)
 	for _, h := range g.homes {
 		if h.port == p {
 			h.port, h.pinned = nil, false

@@ -102,6 +102,9 @@ func (g *guard) keep(s statement) bool {
 	g.mu.RLock()
 	h := g.holders[s.addr]
 	ok := h != nil && h.port == s.port
+	if ok {
+		h.use()
+	}
 	g.mu.RUnlock()
 	if ok || !g.isNear(s.addr) {
 		return ok
