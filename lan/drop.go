@@ -18,6 +18,7 @@ const (
 	DropBroadcastStorm                    // more broadcasts than the port may send
 	DropMulticastStorm                    // more multicasts than the port may send
 	DropUnknownStorm                      // more frames for unknown addresses than the port may send
+	DropDHCPStorm                         // more questions for DHCP servers than the port may send
 	DropQueueFull                         // the machine is too slow
 	DropTooLong                           // longer than the MTU of the port
 	DropMalformed                         // a unit that could not be cut, or a checksum that could not be completed
@@ -29,7 +30,7 @@ const (
 
 var dropText = [Drops]string{
 	"runt", "group source", "foreign source", "source mac", "source ip", "rogue DHCP", "rogue RA", "reserved", "same port", "broadcast storm",
-	"multicast storm", "unknown unicast storm", "queue full", "too long", "malformed", "device", "nobody", "closed",
+	"multicast storm", "unknown unicast storm", "DHCP storm", "queue full", "too long", "malformed", "device", "nobody", "closed",
 }
 
 // String returns the reason in a few words: "queue full".

@@ -45,7 +45,7 @@ type GatewayConfig struct {
 
 	// Switch, if it is not nil, is what the gateway is plugged into, and is guarded: what only the gateway may say is dropped
 	// at all other ports, which is the answers of DHCP servers, router advertisements, and that somebody has an address of
-	// the gateway. Addresses that two machines use are reported.
+	// the gateway. Addresses that two machines use are reported. No port gets more than 50 questions in a second to a DHCP server.
 	Switch *Switch
 	// CheckSources, which wants Switch, lets a machine use no address that is not its own: those that it has
 	// a lease of or that are kept for it in Static; of IPv6, those on the LAN that nobody had before it. As long as it has a

@@ -97,6 +97,32 @@ func killed(t *testing.T, state string) string {
 	return after
 }
 
+// A machine that asks for leases without end keeps nobody else from getting one, and can ask again when it has become calm.
+func TestFloodsOfQuestionsForLeasesAreCut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSite(t, lan.GatewayConfig{})
+		m, port := join(t, s.lan, lan.PortConfig{})
+		c := &crowd{t, m, nil, "\x03\x06"}
+		answers := 0
+		for k := range 200 {
+			if c.ask(k, dhcp.Discover, "", netip.Addr{}) != nil {
+				answers++
+			}
+		}
+		if answers != 50 {
+			t.Errorf("%d answers to 200 questions", answers)
+		}
+		drops(t, port, map[string]uint64{"DHCP storm": 150})
+		if a := own(s.guest("shed", 1), "dhcp"); !a.IsValid() {
+			t.Error("another machine has no lease")
+		}
+		time.Sleep(time.Second)
+		if c.ask(7, dhcp.Discover, "", netip.Addr{}) == nil {
+			t.Error("no answer later")
+		}
+	})
+}
+
 // Ten thousand machines have an address and a name each that no other has, before and after the gateway was
 // killed, and an address that was given back is given to another only when there is no new one.
 func TestTenThousandLeases(t *testing.T) {

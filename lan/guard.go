@@ -182,6 +182,9 @@ func (g *guard) allowIPv4(s statement, b, body []byte) (Drop, bool) {
 			if s.strict && clientOf(join(h.Payload(), body)) != s.mac {
 				return DropSourceMAC, false // it speaks for another
 			}
+			if !s.port.dhcp.allows(broadcasts, time.Now()) {
+				return DropDHCPStorm, false // each lease is written to a disk before the next is given: others want theirs too
+			}
 		}
 	}
 	s.addr = h.Src()

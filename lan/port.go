@@ -21,7 +21,8 @@ type PortConfig struct {
 	// Addresses is how many addresses may be learnt at the port. If zero, 1,024.
 	Addresses int
 	// Flood is how many frames in a second may go to all other ports, of each kind: broadcasts,
-	// multicasts, and frames for unknown addresses. If zero, 5,000; if negative, any number.
+	// multicasts, and frames for unknown addresses. If zero, 5,000; if negative, any number. Where a gateway guards the
+	// switch, 50 of them may be for DHCP servers, unless this is negative.
 	Flood int
 	// Sources are the addresses that the machine may send from. If nil, any. See Port.SetSources.
 	Sources *Sources
@@ -38,6 +39,7 @@ type PortConfig struct {
 const (
 	defaultAddresses   = 1024
 	defaultFlood       = 5000
+	maxDHCP            = 50 // in a second
 	defaultQueueFrames = 4096
 	defaultQueueBytes  = 4 << 20
 )
@@ -69,6 +71,7 @@ type Port struct {
 	out     outlet
 	counts  counters
 	storm   storm
+	dhcp    storm // of questions for DHCP servers, all of one kind
 	sources atomic.Pointer[Sources]
 	capture atomic.Pointer[capture]
 	gone    atomic.Bool
@@ -93,6 +96,7 @@ func newPort(s *Switch, info link.Info, c *PortConfig) *Port {
 	c.fill()
 	p := &Port{lan: s, info: info, maxAddresses: c.Addresses, onDown: c.Down}
 	p.storm.init(c.Flood)
+	p.dhcp.init(min(c.Flood, maxDHCP))
 	p.out.init(link.NewQueue(c.QueueFrames, c.QueueBytes, &info), p.counts.drop)
 	p.quiet.L = &p.mu
 	p.SetSources(c.Sources)
