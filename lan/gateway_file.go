@@ -1,6 +1,7 @@
 package lan
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -12,8 +13,9 @@ type leaseFile struct {
 	path     string
 	lock     *os.File // is locked while the gateway lives, as the file itself is replaced
 	file     *os.File
-	size     int // in bytes
-	snapshot int // what size was after replace
+	size     int    // in bytes
+	snapshot int    // what size was after replace
+	last     []byte // the record that was added last
 }
 
 // longFile is how much longer than a snapshot the file becomes, in bytes.
@@ -58,7 +60,7 @@ func (f *leaseFile) replace(records []byte) error {
 	if f.file != nil {
 		f.file.Close()
 	}
-	f.file, f.size, f.snapshot = next, len(records), len(records)
+	f.file, f.size, f.snapshot, f.last = next, len(records), len(records), nil
 	return syncFolder(filepath.Dir(f.path))
 }
 
@@ -73,14 +75,17 @@ func syncFolder(path string) error {
 }
 
 // append adds a record, which is safe when it returns. One that did not get on the disk whole is written over by the next, which
-// would otherwise be part of the same line, and could not be read.
+// would otherwise be part of the same line, and could not be read. One that says the same as the last, as of who asks twice within a second,
+// is there already.
 func (f *leaseFile) append(record []byte) error {
-	if f.file == nil {
+	if f.file == nil || bytes.Equal(record, f.last) {
 		return nil
 	}
+	f.last = f.last[:0] // if this one goes wrong, some of it may stand behind the last
 	_, err := f.file.WriteAt(record, int64(f.size))
 	if err = errors.Join(err, f.file.Sync()); err == nil {
 		f.size += len(record)
+		f.last = append(f.last, record...)
 	}
 	return err
 }
