@@ -104,10 +104,11 @@ type recvSpace struct {
 	mss       uint16 // how long the peer's segments are
 	last      uint16 // how long the last one was
 	shift     uint8
-	fixed     bool // limit was set by the user
-	fin       bool // FIN has been taken
-	shut      bool // the user reads no more: bytes are acknowledged and dropped
-	withheld  bool // for want of memory the peer was told that the window is shut, though edge is farther
+	fixed     bool  // limit was set by the user
+	fin       bool  // FIN has been taken
+	shut      bool  // the user reads no more: bytes are acknowledged and dropped
+	withheld  bool  // for want of memory the peer was told that the window is shut, though edge is farther
+	near      uint8 // goes from 255 to 0 with what arrives since a round trip was too short for the timestamps to tell
 	tune      tuner
 
 	ring ring.Ring // its end is nxt

@@ -195,7 +195,6 @@ func later(a, b wire.Seq) wire.Seq {
 type tuner struct {
 	since  instant       // when this round trip began
 	copied int32         // what has been read in it
-	near   uint8         // goes from 255 to 0 with what arrives since a round trip was too short for the timestamps to tell
 	mark   wire.Seq      // when this has arrived, a round trip is over
 	rtt    time.Duration // as seen by a receiver; 0 if not known
 	timed  instant       // since when mark is waited for
@@ -207,7 +206,7 @@ func (t *tcb) timeArrival(now instant, s *segment) {
 	u := &t.rcv.tune
 	if t.has(useTimestamps) && s.opt.HasTimestamps && s.opt.TSEcr != 0 {
 		if ticks := int32(t.stamp(now) - s.opt.TSEcr); ticks >= 0 && ticks < maxStampRTT {
-			u.noteTicks(ticks)
+			t.rcv.noteTicks(ticks)
 		}
 		return
 	}
@@ -230,13 +229,13 @@ func (u *tuner) note(rtt time.Duration) {
 }
 
 // noteTicks takes a round trip in ticks of the timestamps.
-func (u *tuner) noteTicks(n int32) {
-	u.note(max(time.Duration(n), 1) * stampTick)
+func (r *recvSpace) noteTicks(n int32) {
+	r.tune.note(max(time.Duration(n), 1) * stampTick)
 	switch {
 	case n == 0:
-		u.near = 255
-	case u.near > 0:
-		u.near--
+		r.near = 255
+	case r.near > 0:
+		r.near--
 	}
 }
 
@@ -254,7 +253,7 @@ func (t *tcb) tuneReceive(now instant) {
 		return
 	case past < 2*u.rtt && !t.rcv.fixed && !t.cfg.budget.pressed():
 		most := t.cfg.recvMax
-		if u.near > 0 {
+		if t.rcv.near > 0 {
 			most = min(most, nearLimit)
 		}
 		t.rcv.limit = max(t.rcv.limit, int32(min(bounded(2*int(u.copied)+16*int(t.rcv.mss), 0), most)))
