@@ -146,14 +146,19 @@ type errand struct {
 	gap     [2]int64                             // bytes of them that were gone before they were asked for
 	broken  [2]error                             // of Stdout and Stderr
 	onGap   func(fd int, from, to int64)
+	began   time.Time // when it was first asked for
+	first   [2]int64  // from where on its outputs were asked for then
 }
 
 // carry opens a call for an errand and sees it to its end, or to its connection's. A
 // call resumes if it goes on with what another has begun.
 func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Builder), body []byte, resumes bool) (Result, error) {
+	if e.began.IsZero() {
+		e.began, e.first = time.Now(), e.at
+	}
 	call, err := cl.openCall(header, body, callShape{stdin: e.feed != nil, stderr: true, resumes: resumes})
 	if err != nil {
-		return lost(e.Job, err)
+		return e.lost(err)
 	}
 	defer cl.forget(call)
 	outs := [2]*recvStream{call.stdout, call.stderr}
@@ -177,7 +182,7 @@ func (cl *Client) carry(ctx context.Context, e *errand, header func(*frame.Build
 	copies.Wait()
 	e.account(call)
 	if err != nil {
-		return lost(e.Job, err)
+		return e.lost(err)
 	}
 	if m.reason == Cancelled && left(ctx) {
 		return Result{Job: e.Job, Reason: Running}, nil
@@ -251,7 +256,7 @@ func (e *errand) result(call *clientCall, m *message) (Result, error) {
 		r.Error = cmp.Or(r.Error, "nobody saw its end")
 		return r, &unseenError{r.Error}
 	case r.StdoutBytes != m.stdoutBytes || r.StderrBytes != m.stderrBytes:
-		return lost(e.Job, ErrTruncated)
+		return e.lost(ErrTruncated)
 	case !e.view && e.gap != [2]int64{}:
 		return r, ErrTruncated
 	}
@@ -262,6 +267,17 @@ func (e *errand) result(call *clientCall, m *message) (Result, error) {
 type unseenError struct{ why string }
 
 func (e *unseenError) Error() string { return e.why }
+
+// lost is the result of a command of which no more is known than what has come.
+func (e *errand) lost(err error) (Result, error) {
+	r, err := lost(e.Job, err)
+	r.StdoutGap, r.StderrGap = e.gap[0], e.gap[1]
+	r.StdoutBytes, r.StderrBytes = e.at[0]-e.first[0]-e.gap[0], e.at[1]-e.first[1]-e.gap[1]
+	if !e.began.IsZero() {
+		r.Duration = time.Since(e.began).Truncate(time.Millisecond)
+	}
+	return r, err
+}
 
 func lost(job string, err error) (Result, error) {
 	return Result{Job: job, Reason: Lost, Error: err.Error()}, err

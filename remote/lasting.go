@@ -91,7 +91,7 @@ func (l *Lasting) carry(ctx context.Context, cl *Client, e *errand, goOn func(*C
 		}
 		cl, err = l.redial(ctx, &out, err)
 		if err != nil {
-			return lost(e.Job, err)
+			return e.lost(err)
 		}
 		if l.Mended != nil {
 			l.Mended()

@@ -409,6 +409,9 @@ func TestLineThatDoesNotComeBackIsLost(t *testing.T) {
 	if r.Reason != Lost || !errors.Is(err, errFull) || told != 1 {
 		t.Errorf("%+v, %v, told %d times", r, err, told)
 	}
+	if r.StdoutBytes != int64(len("ready\n")) || r.Duration < lasting.Within/2 {
+		t.Errorf("of what has come it tells %+v", r)
+	}
 }
 
 type writerFunc func(p []byte) (int, error)

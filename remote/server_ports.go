@@ -208,6 +208,9 @@ func (call *serverCall) listen(m *message) ending {
 	}
 	ln, err := net.Listen(network, m.address)
 	if err != nil {
+		if errno, ok := errors.AsType[syscall.Errno](err); ok {
+			err = errno // the client knows what it asked for
+		}
 		return refusal(125, err.Error())
 	}
 	l := &listening{ln: ln, arrivals: make(map[int64]net.Conn), room: make(chan struct{}, maxArrivals)}

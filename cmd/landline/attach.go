@@ -47,9 +47,9 @@ Ctrl-C ends attach, not the job, which "landline cancel" does.
 A shell, and what else has a terminal there (run --tty), is taken to yours, from wherever
 else it is attached: see "landline sh". With --from, or where standard input or output
 is no terminal, attach prints what it has written, as of other jobs.`,
-		Example: `  landline attach shed 5qy2xv7wqk3v
-  landline attach --from end shed 5qy2xv7wqk3v           what comes from now on
-  landline attach --from 1048576 shed 5qy2xv7wqk3v >>log  what a log of that length lacks`,
+		Example: `  landline attach shed kp2mzt5cyn4qha6dxr3vbe7wfs
+  landline attach --from end shed kp2mzt5cyn4qha6dxr3vbe7wfs           what comes from now on
+  landline attach --from 1048576 shed kp2mzt5cyn4qha6dxr3vbe7wfs >>log  what a log of that length lacks`,
 		Args: exactly(2),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			f.view = a.json || cmd.Flags().Changed("from") || !isTerminal(os.Stdin) || !isTerminal(os.Stdout)

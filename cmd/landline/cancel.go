@@ -18,7 +18,7 @@ func (a *app) cancelCommand() *cobra.Command {
 has ended: it gets TERM, and KILL after the time that run --kill-after gave it (5s
 if none). A job that has ended already is left as it is. What it wrote can still be
 seen with "landline attach".`,
-		Example: "  landline cancel shed 5qy2xv7wqk3v",
+		Example: "  landline cancel shed kp2mzt5cyn4qha6dxr3vbe7wfs",
 		Args:    exactly(2),
 		RunE:    func(_ *cobra.Command, args []string) error { return a.cancel(&f, args) },
 	}

@@ -352,6 +352,9 @@ func portFault(err error) error {
 		if op.Timeout() || errors.Is(op.Err, syscall.ETIMEDOUT) {
 			return errors.New("no answer")
 		}
+		if errors.Is(op.Err, syscall.ECONNREFUSED) {
+			return &hinted{syscall.ECONNREFUSED, "does anything listen there?"}
+		}
 		return bare(op.Err)
 	}
 	return err

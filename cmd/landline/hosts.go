@@ -75,7 +75,7 @@ func (l *hostList) addFile(name string) error {
 	in, err := os.Stdin, error(nil)
 	if name != "-" {
 		if in, err = os.Open(name); err != nil {
-			return fmt.Errorf("--hosts: %w", err)
+			return fmt.Errorf("--hosts %s: %w", name, bare(err))
 		}
 		defer in.Close()
 	}

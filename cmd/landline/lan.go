@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"regexp"
 	"strconv"
 	"strings"
 	"sync"
@@ -125,6 +126,9 @@ func (f *lanFlags) config() (lan.GatewayConfig, error) {
 		if err != nil || p.Addr().Is4() == six || six && p.Bits() != 64 {
 			return c, &hinted{fmt.Errorf("%s %s: not such a network", s.flag, s.text), "such as " + s.flag + " " + s.example}
 		}
+		if !six && (p.Bits() < 1 || p.Bits() > 30) {
+			return c, &hinted{fmt.Errorf("%s %s: no network of /1 to /30", s.flag, s.text), "such as " + s.flag + " " + s.example}
+		}
 		if p == p.Masked() {
 			p = netip.PrefixFrom(p.Addr().Next(), p.Bits())
 		}
@@ -133,9 +137,15 @@ func (f *lanFlags) config() (lan.GatewayConfig, error) {
 	if f.mtu < link.MinMTU || f.mtu > link.MaxMTU {
 		return c, fmt.Errorf("--mtu %d: not from %d to %d", f.mtu, link.MinMTU, link.MaxMTU)
 	}
+	if !domainName.MatchString(f.domain) {
+		return c, &hinted{fmt.Errorf("--domain %s: not a name of DNS", f.domain), "such as --domain lan"}
+	}
 	c.Records, err = f.records()
 	return c, err
 }
+
+// domainName is what names are made of: labels of letters, digits and hyphens, which stand only within (RFC 1123, Section 2.1).
+var domainName = regexp.MustCompile(`^(?i)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?$`)
 
 // keepSuffix says that the machine sees the address of who comes.
 const keepSuffix = ",keep"

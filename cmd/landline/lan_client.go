@@ -269,7 +269,7 @@ func namesOf(all []*lanClient) (names []string) {
 // checkLANName refuses a name of a LAN that could not be part of a path.
 func checkLANName(name string) error {
 	if name == "" || name != filepath.Base(name) || strings.HasPrefix(name, ".") {
-		return fmt.Errorf("--name %s: not the name of a folder", name)
+		return fmt.Errorf("--name %q: a LAN's name has no slashes, and no dot at its beginning", name)
 	}
 	return nil
 }

@@ -118,6 +118,9 @@ func (a *app) runMany(f *runFlags, list string, rest []string) error {
 		m.group.print(hosts)
 		a.say("%s", m.group)
 	}
+	if inputWaits() {
+		a.say("nobody has read the standard input: it is for the command of one host")
+	}
 	a.say("%s", m.tally.String())
 	return err
 }

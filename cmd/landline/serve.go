@@ -134,6 +134,13 @@ func (d *daemon) admit(ctx context.Context, raw net.Conn) (net.Conn, remote.Gues
 		return admitSelf(c)
 	}
 	nc, peer, err := d.keys.Handshake(ctx, raw)
+	switch {
+	case err == nil:
+	case identity.Refused(err):
+		err = errors.New("the client did not accept the key of this host")
+	case errors.Is(err, io.EOF):
+		err = errors.New("the client left before it showed a key")
+	}
 	if err != nil {
 		return nil, remote.Guest{}, err
 	}

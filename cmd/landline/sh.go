@@ -49,7 +49,7 @@ it back within that time, and after it the shell is hung up. One that was left w
 goes on for as long as it likes. "landline jobs HOST" lists it.`,
 		Example: `  landline sh shed
   landline sh --escape none shed
-  landline attach shed 5qy2xv7wqk3v      a shell that was left`,
+  landline attach shed kp2mzt5cyn4qha6dxr3vbe7wfs      a shell that was left`,
 		Args: exactly(1),
 		RunE: func(_ *cobra.Command, args []string) error { return a.sh(&f, args) },
 	}

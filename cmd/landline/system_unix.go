@@ -44,5 +44,21 @@ func watchWindow(ctx context.Context, resized chan<- remote.Window) {
 	}
 }
 
+// inputWaits reports whether somebody has given this program something to read that it has not read.
+func inputWaits() bool {
+	info, err := os.Stdin.Stat()
+	switch {
+	case err != nil:
+		return false
+	case info.Mode().IsRegular():
+		return info.Size() > 0
+	case info.Mode()&(os.ModeNamedPipe|os.ModeSocket) == 0:
+		return false
+	}
+	fds := []unix.PollFd{{Fd: int32(os.Stdin.Fd()), Events: unix.POLLIN}}
+	n, err := unix.Poll(fds, 0)
+	return err == nil && n > 0 && fds[0].Revents&unix.POLLIN != 0
+}
+
 // ownSession has a program started that outlives this one's terminal.
 func ownSession() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setsid: true} }

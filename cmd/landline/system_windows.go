@@ -40,6 +40,12 @@ func watchWindow(ctx context.Context, resized chan<- remote.Window) {
 	}
 }
 
+// inputWaits reports whether somebody has given this program something to read that it has not read.
+func inputWaits() bool {
+	info, err := os.Stdin.Stat()
+	return err == nil && info.Mode().IsRegular() && info.Size() > 0
+}
+
 // ownSession has a program started that outlives this one's console.
 func ownSession() *syscall.SysProcAttr {
 	const detachedProcess = 0x8
