@@ -167,6 +167,7 @@ func (w *forwarder) run(ctx context.Context) error {
 		return err
 	}
 	if !w.f.reverse {
+		w.setLine(cl) // before somebody hears that he can come
 		if err := w.listenHere(ctx); err != nil {
 			cl.Close()
 			return err
