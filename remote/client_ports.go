@@ -22,6 +22,9 @@ var ErrNoPorts = errors.New("this server carries no ports")
 var ErrPortDenied = errors.New("carrying ports is not allowed to this key")
 
 func (cl *Client) needPorts(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	hello, err := cl.Connected(ctx)
 	if err == nil && !slices.Contains(hello.Features, featurePorts) {
 		err = ErrNoPorts

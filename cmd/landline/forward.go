@@ -174,8 +174,8 @@ func (w *forwarder) run(ctx context.Context) error {
 		}
 	}
 	defer w.end()
-	for {
-		err := w.over(ctx, cl)
+	for again := false; ; again = true {
+		err := w.over(ctx, cl, again)
 		if ctx.Err() != nil || w.f.reconnect == 0 || !isBreak(err) {
 			return err
 		}
@@ -183,7 +183,6 @@ func (w *forwarder) run(ctx context.Context) error {
 		if cl, err = w.again(ctx); err != nil {
 			return err
 		}
-		w.a.say("%s: the line stands again", w.d.host.text)
 	}
 }
 
@@ -227,8 +226,8 @@ func (w *forwarder) again(ctx context.Context) (cl *remote.Client, err error) {
 	}
 }
 
-// over carries connections over a line until that ends, or ctx does.
-func (w *forwarder) over(ctx context.Context, cl *remote.Client) error {
+// over carries connections over a line until that ends, or ctx does. It says so if there was another line before.
+func (w *forwarder) over(ctx context.Context, cl *remote.Client, again bool) error {
 	defer cl.Close()
 	if w.f.reverse {
 		for _, way := range w.ways {
@@ -239,6 +238,9 @@ func (w *forwarder) over(ctx context.Context, cl *remote.Client) error {
 	}
 	w.setLine(cl)
 	defer w.setLine(nil)
+	if again {
+		w.a.say("%s: the line stands again", w.d.host.text)
+	}
 	select {
 	case <-ctx.Done():
 		return nil
