@@ -133,10 +133,7 @@ func (c *crew) say(a ask, crash bool) {
 	c.Helper()
 	before := len(c.disk)
 	c.hear(a)
-	c.ends(c.r.Ended)
-	if c.r.Decision == dhcp.Granted || c.r.Decision == dhcp.Extended {
-		c.table[c.r.Binding.Addr] = c.r.Binding
-	}
+	c.learn(c.r)
 	c.check()
 	if crash {
 		c.disk = c.disk[:before+len(c.r.Record)/2]
@@ -169,6 +166,15 @@ func (c *crew) restart() {
 	clear(c.table)
 	for _, l := range c.s.Leases(c.now) {
 		c.table[l.Addr] = l
+	}
+}
+
+// learn takes what a reply says of leases into the table.
+func (c *crew) learn(r dhcp.Reply) {
+	c.Helper()
+	c.ends(r.Ended)
+	if r.Decision == dhcp.Granted || r.Decision == dhcp.Extended {
+		c.table[r.Binding.Addr] = r.Binding
 	}
 }
 
@@ -310,6 +316,7 @@ func FuzzServer(f *testing.F) {
 			if m, err := dhcp.ParseMessage(raw); err == nil {
 				r := c.s.Arrive(c.now, m, c.config.ID)
 				c.disk = append(c.disk, r.Record...)
+				c.learn(r)
 				c.see(t, c.now, identity(m), r, c.network)
 			}
 		}
