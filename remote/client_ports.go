@@ -7,7 +7,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"slices"
 	"sync"
 	"syscall"
 	"time"
@@ -25,11 +24,7 @@ func (cl *Client) needPorts(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	hello, err := cl.Connected(ctx)
-	if err == nil && !slices.Contains(hello.Features, featurePorts) {
-		err = ErrNoPorts
-	}
-	return err
+	return cl.need(ctx, featurePorts, ErrNoPorts)
 }
 
 // A Port is a connection that the server carries, from or to a place that it can reach. It is a net.Conn whose directions

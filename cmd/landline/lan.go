@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -422,6 +423,11 @@ func (n *network) announce(object map[string]string, line string) {
 		}
 		tell(line)
 	})
+}
+
+// hasIPv6 reports whether machines are told of an IPv6 network.
+func (n *network) hasIPv6() bool {
+	return slices.ContainsFunc(n.gateway.Addresses(), func(p netip.Prefix) bool { return p.Addr().Is6() })
 }
 
 // close ends the LAN, and its capture.

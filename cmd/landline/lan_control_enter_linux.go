@@ -41,7 +41,7 @@ func (c *control) enter(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	defer port.Close()
-	_ = json.NewEncoder(conn).Encode(enterAnswer{MTU: c.network.f.mtu, IPv6: c.network.f.subnet6 != ""})
+	_ = json.NewEncoder(conn).Encode(enterAnswer{MTU: c.network.f.mtu, IPv6: c.network.hasIPv6()})
 	_, _ = io.Copy(io.Discard, conn) // until it goes away, or the LAN
 	return nil
 }

@@ -21,7 +21,7 @@ import (
 // A TAP that a client hands over is a port as long as the client stays; whatever he sends in place of one, nothing is left of it.
 func TestTAPOfAClientIsAPortWhileHeStays(t *testing.T) {
 	defer goleak.VerifyNone(t, goleak.IgnoreCurrent())
-	n, l := openLAN(t)
+	n, l := openLAN(t, "fd00:77::/64")
 	defer n.close()
 	null, err := os.Open(os.DevNull)
 	if err != nil {
@@ -71,8 +71,26 @@ func TestTAPOfAClientIsAPortWhileHeStays(t *testing.T) {
 	answer.conn.Close()
 }
 
+// Whoever enters a LAN without IPv6 does not wait for an address of it.
+func TestLANWithoutIPv6SaysSo(t *testing.T) {
+	if os.Geteuid() != 0 || !canEnter() {
+		t.Skip("a TAP in a namespace without a process takes root")
+	}
+	for subnet6, want := range map[string]bool{"auto": true, "none": false} {
+		n, l := openLAN(t, subnet6)
+		tap := foreignTAP(t)
+		answer := offer(t, l, tap)
+		if err := answer.err(); err != nil || answer.IPv6 != want {
+			t.Errorf("--subnet6 %s: %v, %v", subnet6, answer.IPv6, err)
+		}
+		answer.conn.Close()
+		tap.Close()
+		n.close()
+	}
+}
+
 // openLAN makes a LAN in this process.
-func openLAN(t *testing.T) (*network, *lanClient) {
+func openLAN(t *testing.T, subnet6 string) (*network, *lanClient) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "lan") // the path of a socket must not be long
 	if err != nil {
@@ -82,7 +100,7 @@ func openLAN(t *testing.T) (*network, *lanClient) {
 	t.Setenv("XDG_RUNTIME_DIR", dir)
 	n := &network{
 		app: &app{quiet: true, json: true}, hosts: map[netip.Addr]string{}, sniffers: map[*sniffer]bool{},
-		f: &lanFlags{name: "test", subnet: "10.77.0.0/24", subnet6: "fd00:77::/64", domain: "lan", mtu: 1400, state: dir},
+		f: &lanFlags{name: "test", subnet: "10.77.0.0/24", subnet6: subnet6, domain: "lan", mtu: 1400, state: dir},
 	}
 	cfg, err := n.f.config()
 	if err == nil {
