@@ -80,7 +80,7 @@ func (t *tcb) takeNewACK(now instant, s *segment, d *delivery) {
 	t.flight.ack(s.ack, d)
 	t.snd.una = s.ack
 	t.moved = now
-	t.tries, t.doubtful, t.soft = 0, false, nil
+	t.tries, t.doubtful, t.soft = 0, false, 0
 	if t.loss != nil && t.loss.longMSS != 0 && t.loss.longAt <= now {
 		t.trustPath()
 	}
@@ -98,14 +98,14 @@ func (t *tcb) takeNewACK(now instant, s *segment, d *delivery) {
 
 // discardACKed frees what the ring holds from before snd.una.
 func (t *tcb) discardACKed() {
-	n := min(t.snd.una.Since(t.snd.base), t.snd.ring.Len())
+	n := min(t.snd.una.Since(t.snd.base), t.snd.text.Len())
 	if n <= 0 {
 		return
 	}
-	t.snd.ring.Discard(n)
+	t.snd.text.Discard(n)
 	t.snd.base = t.snd.base.Add(n)
 	if !t.filling {
-		t.snd.ring.Rewind()
+		t.snd.text.ring.Rewind()
 	}
 }
 

@@ -110,7 +110,7 @@ func (t *tcb) checkReset(now instant, s *segment) bool {
 		// had never been.
 		t.end(errRefused)
 	case closing, lastAck:
-		t.end(nil)
+		t.end(0)
 	default:
 		t.end(errReset)
 	}

@@ -1,6 +1,8 @@
 package tcp
 
 import (
+	"syscall"
+
 	"landline/internal/ring"
 	"landline/wire"
 )
@@ -47,7 +49,7 @@ func (t *tcb) afterFIN(now instant) bool {
 	case closing:
 		t.enterTimeWait(now)
 	case lastAck:
-		t.end(nil)
+		t.end(0)
 		return false
 	}
 	return true
@@ -61,7 +63,7 @@ func (t *tcb) finAcked() bool { return t.snd.fin && t.snd.una == t.finSeq().Add(
 func (t *tcb) closeWrite() {
 	switch t.state {
 	case synSent:
-		t.end(nil) // "Delete the TCB"
+		t.end(0) // "Delete the TCB"
 	case synReceived:
 		t.snd.fin = true // "queue for processing after entering ESTABLISHED state"
 	case established:
@@ -104,7 +106,7 @@ func (t *tcb) abort() { t.reset(errAborted) }
 
 // reset ends the connection with a reset, where there is a peer that knows of it. While the shell is sending,
 // that waits: what the user has written before would have gone before, and still does as far as it may.
-func (t *tcb) reset(err error) {
+func (t *tcb) reset(err syscall.Errno) {
 	if t.holding && (t.unsent() > 0 || !t.flight.empty()) {
 		t.orphan, t.dying = true, true
 		return

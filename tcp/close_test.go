@@ -17,7 +17,7 @@ func TestActiveClose(t *testing.T) {
 	d.out(". seq 2 ack 2", "<SEQ=101><ACK=301><CTL=ACK>")
 	d.state(timeWait, "theirs has come")
 	d.quiet(time.Minute, "2 MSL")
-	d.ended(nil, "\"TIME-WAIT: delete the TCB\" (MUST-13)")
+	d.ended(0, "\"TIME-WAIT: delete the TCB\" (MUST-13)")
 }
 
 func TestPassiveCloseAnswersFIN(t *testing.T) {
@@ -34,7 +34,7 @@ func TestPassiveCloseAnswersFIN(t *testing.T) {
 	d.in(". seq 2 ack 11")
 	d.state(lastAck, "an acknowledgment of data is not one of FIN")
 	d.in(". seq 2 ack 12")
-	d.ended(nil, "\"if our FIN is now acknowledged, delete the TCB\"")
+	d.ended(0, "\"if our FIN is now acknowledged, delete the TCB\"")
 }
 
 // RFC 9293, Figure 13: both close at once.
@@ -127,7 +127,7 @@ func TestFINWait2OfNobodyEnds(t *testing.T) {
 	d.wait(59 * time.Second)
 	d.state(finWait2, "")
 	d.wait(time.Second)
-	d.ended(nil, "a peer that does not close would hold it for ever")
+	d.ended(0, "a peer that does not close would hold it for ever")
 
 	e := establishedPlain(t)
 	e.do(func(t *tcb) { t.closeWrite() })
@@ -136,7 +136,7 @@ func TestFINWait2OfNobodyEnds(t *testing.T) {
 	e.state(finWait2, "who still reads waits as long as he likes")
 	e.do(func(t *tcb) { t.closeBoth(t.cfg.at(e.now)) })
 	e.wait(time.Minute)
-	e.ended(nil, "until he does not")
+	e.ended(0, "until he does not")
 }
 
 // "its TCP implementation SHOULD send a RST to show that data was lost" (RFC 9293, Section
@@ -155,7 +155,7 @@ func TestDataAfterCloseResets(t *testing.T) {
 	d.out("F. seq 1", "in good order")
 	d.in("P. seq 1 ack 2 len 10")
 	d.out("R. seq 2 ack 1", "data was lost")
-	d.ended(nil, "for the user it was over before")
+	d.ended(0, "for the user it was over before")
 }
 
 func TestCloseOfAHalfClosedPeerIsOrderly(t *testing.T) {
@@ -165,7 +165,7 @@ func TestCloseOfAHalfClosedPeerIsOrderly(t *testing.T) {
 	d.do(func(t *tcb) { t.closeBoth(t.cfg.at(d.now)) })
 	d.out("F. seq 1 ack 2", "")
 	d.in(". seq 2 ack 2")
-	d.ended(nil, "LAST-ACK")
+	d.ended(0, "LAST-ACK")
 }
 
 func TestOrphanIsGivenUpSooner(t *testing.T) {
@@ -259,7 +259,7 @@ func TestTimeWaitAnswersFINAndStartsAnew(t *testing.T) {
 	d.in("P. seq 2 ack 2 len 10")
 	d.out(". seq 2 ack 2", "what is old is told so")
 	d.wait(time.Second)
-	d.ended(nil, "2 MSL after the last FIN")
+	d.ended(0, "2 MSL after the last FIN")
 }
 
 func TestTimeWaitYieldsToANewConnection(t *testing.T) {

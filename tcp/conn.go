@@ -1,7 +1,6 @@
 package tcp
 
 import (
-	"errors"
 	"net"
 	"net/netip"
 	"os"
@@ -29,6 +28,7 @@ type Conn struct {
 	// Tokens: there is one if there may be something to do, for one goroutine. Who leaves something to do
 	// puts it back. They are made when somebody waits for the first time.
 	readable, writable, turn chan struct{}
+	filled                   chan struct{} // of who waits with his memory, besides readable
 
 	mu      sync.Mutex
 	t       *tcb
@@ -104,8 +104,8 @@ func (c *Conn) settleLocked(now time.Time) {
 
 // endLocked notes why the connection has ended, and no longer waits for a device to take what is left.
 func (c *Conn) endLocked() {
-	if c.t.err != nil {
-		c.failure, c.t.err = c.errno(c.t.err), nil
+	if c.t.err != 0 {
+		c.failure, c.t.err = c.errno(c.t.err), 0
 	}
 	if c.parked != nil {
 		c.layer.putBatch(c.parked)
@@ -132,39 +132,35 @@ func (c *Conn) leaveLocked(w *waitRecord) {
 }
 
 // errno returns what a system says of the end of a connection.
-func (c *Conn) errno(err error) syscall.Errno {
-	switch err {
-	case errRefused:
-		if c.t.passive {
-			return syscall.ECONNRESET
-		}
-		return syscall.ECONNREFUSED
-	case errTimeout:
-		return syscall.ETIMEDOUT
-	case errAborted:
-		return syscall.ECONNABORTED
-	case errReset:
-		if c.t.rcv.fin {
-			return syscall.EPIPE // nothing more was to come: only writing goes wrong
-		}
+func (c *Conn) errno(err syscall.Errno) syscall.Errno {
+	switch {
+	case err == errRefused && c.t.passive:
 		return syscall.ECONNRESET
+	case err == errReset && c.t.rcv.fin:
+		return syscall.EPIPE // nothing more was to come: only writing goes wrong
 	}
-	if errno, ok := errors.AsType[syscall.Errno](err); ok {
-		return errno
-	}
-	return syscall.ECONNRESET
+	return err
 }
 
 // wakeLocked gives tokens to those who wait.
 func (c *Conn) wakeLocked() {
-	if c.readable != nil && (c.t.readable() > 0 || c.endedLocked()) {
-		signal(c.readable)
-	}
+	c.wakeReaderLocked(c.endedLocked())
 	if c.turn != nil && c.closed {
 		signal(c.turn)
 	}
 	if c.writable != nil && (!c.t.maySend() || c.opened() && c.t.writable() >= int(c.t.snd.limit)/3) {
 		signal(c.writable)
+	}
+}
+
+// wakeReaderLocked wakes who waits for something to read, if there is, or nothing more will be.
+func (c *Conn) wakeReaderLocked(ended bool) {
+	more := ended || c.t.readable() > 0
+	if c.readable != nil && more {
+		signal(c.readable)
+	}
+	if c.filled != nil && (more || c.t.hasPutInto()) {
+		signal(c.filled)
 	}
 }
 

@@ -5,9 +5,11 @@ import "time"
 // Read reads what has arrived, and waits if nothing has. The error is io.EOF after the peer has
 // sent all, syscall.ECONNRESET, syscall.ETIMEDOUT, or another of Conn.
 func (c *Conn) Read(b []byte) (int, error) {
+	var wait waiting
 	for {
-		n, wait, err := c.tryRead(b)
-		if wait.token == nil {
+		var n int
+		var err error
+		if n, wait, err = c.tryRead(b, wait.into); wait.token == nil {
 			return n, err
 		}
 		wait.wait()
@@ -18,6 +20,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 type waiting struct {
 	token chan struct{}
 	over  <-chan struct{}
+	into  bool // text comes into the memory of who waits
 }
 
 func (w waiting) wait() {
@@ -27,10 +30,13 @@ func (w waiting) wait() {
 	}
 }
 
-// tryRead reads without waiting, or returns what to wait for.
-func (c *Conn) tryRead(b []byte) (n int, wait waiting, err error) {
+// tryRead reads without waiting, or returns what to wait for. If into, b has been waiting for what comes.
+func (c *Conn) tryRead(b []byte, into bool) (n int, wait waiting, err error) {
 	c.mu.Lock()
-	if err = c.mayReadLocked(len(b)); err == nil && len(b) > 0 && !c.lent {
+	if into {
+		n = c.t.endReceiveInto() // whatever has happened since then
+	}
+	if n == 0 {
 		n, err = c.readLocked(b)
 	}
 	switch {
@@ -40,7 +46,7 @@ func (c *Conn) tryRead(b []byte) (n int, wait waiting, err error) {
 	case err != nil || len(b) == 0:
 		c.wakeLocked() // for the next one
 	default:
-		wait = waiting{waitLocked(&c.readable), c.limitsLocked().read.Done()}
+		wait = c.awaitTextLocked(b)
 	}
 	c.mu.Unlock()
 	return 0, wait, err
@@ -48,10 +54,22 @@ func (c *Conn) tryRead(b []byte) (n int, wait waiting, err error) {
 
 // readLocked reads what there is, and returns neither bytes nor an error if that is nothing.
 func (c *Conn) readLocked(b []byte) (n int, err error) {
+	if err = c.mayReadLocked(len(b)); err != nil || len(b) == 0 || c.lent {
+		return 0, err
+	}
 	if n = c.t.read(b); n == 0 {
 		err = c.whyNothingLocked()
 	}
 	return n, err
+}
+
+// awaitTextLocked returns what to wait for, until there is something to read. If b is large, that comes right into it.
+func (c *Conn) awaitTextLocked(b []byte) waiting {
+	over := c.limitsLocked().read.Done()
+	if len(b) >= largeLeast && c.t.receiveInto(b) {
+		return waiting{waitLocked(&c.filled), over, true}
+	}
+	return waiting{waitLocked(&c.readable), over, false}
 }
 
 // afterReadLocked lets go of the lock after something has been taken from what has arrived. Most of the time
@@ -63,9 +81,7 @@ func (c *Conn) afterReadLocked() {
 		c.unlock(time.Now())
 		return
 	}
-	if c.readable != nil && c.t.readable() > 0 {
-		signal(c.readable)
-	}
+	c.wakeReaderLocked(false)
 	c.mu.Unlock()
 }
 
@@ -104,7 +120,7 @@ func (c *Conn) beginWrite() error {
 			c.mu.Unlock()
 			return err
 		}
-		wait := waiting{waitLocked(&c.turn), c.limitsLocked().write.Done()}
+		wait := waiting{token: waitLocked(&c.turn), over: c.limitsLocked().write.Done()}
 		c.mu.Unlock()
 		wait.wait()
 	}
@@ -123,19 +139,43 @@ func (c *Conn) endWrite() {
 func (c *Conn) tryWrite(b []byte) (n int, wait waiting, err error) {
 	c.mu.Lock()
 	if err = c.whyNotWriteLocked(); err == nil {
-		n = c.t.write(b)
+		n = c.putLocked(b)
 	}
 	switch {
 	case n > 0:
-		c.unlock(time.Now())
+		c.unlockWritten(time.Now())
 		return n, wait, nil
 	case err != nil || len(b) == 0:
 		c.wakeLocked() // for the next one
 	default:
-		wait = waiting{waitLocked(&c.writable), c.limitsLocked().write.Done()}
+		wait = waiting{token: waitLocked(&c.writable), over: c.limitsLocked().write.Done()}
 	}
 	c.mu.Unlock()
 	return 0, wait, err
+}
+
+// largeLeast is from how many bytes on it is worth while to send from the user's memory, or to receive into it.
+const largeLeast = 8 << 10
+
+// putLocked writes what there is room for. What somebody else will send must not lie in the user's memory.
+func (c *Conn) putLocked(b []byte) int {
+	if len(b) >= largeLeast && !c.sending {
+		return c.t.borrow(b)
+	}
+	return c.t.write(b)
+}
+
+// unlockWritten is unlock, and leaves nothing in the user's memory.
+func (c *Conn) unlockWritten(now time.Time) {
+	if !c.sending {
+		c.sendLocked(now)
+	}
+	if c.t.giveBack() && c.parked != nil {
+		c.t.repoint(c.parked.out[:c.parked.count])
+		c.parked.built, c.parked.joined = false, c.parked.joined[:0]
+	}
+	c.settleLocked(now)
+	c.mu.Unlock()
 }
 
 // SetReadDeadline makes reads fail that are not done at t; the zero Time is never.

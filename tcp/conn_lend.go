@@ -35,7 +35,7 @@ func (c *Conn) tryLend() (b []byte, wait waiting, err error) {
 		c.wakeLocked() // for the next one
 		return nil, wait, err
 	}
-	return nil, waiting{waitLocked(&c.readable), c.limitsLocked().read.Done()}, nil
+	return nil, waiting{token: waitLocked(&c.readable), over: c.limitsLocked().read.Done()}, nil
 }
 
 // TakeBack ends Lend. The first n bytes have been read.
@@ -67,9 +67,9 @@ func (c *Conn) tryRoom() (wait waiting, err error) {
 	case err != nil:
 		c.wakeLocked() // for the next one
 	case c.writing:
-		wait = waiting{waitLocked(&c.turn), c.limitsLocked().write.Done()}
+		wait = waiting{token: waitLocked(&c.turn), over: c.limitsLocked().write.Done()}
 	case !c.t.hasSendRoom():
-		wait = waiting{waitLocked(&c.writable), c.limitsLocked().write.Done()}
+		wait = waiting{token: waitLocked(&c.writable), over: c.limitsLocked().write.Done()}
 		if c.t.more {
 			c.t.more = false
 			c.unlock(time.Now())

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -213,7 +214,7 @@ func (d *dialogue) state(want state, why string) {
 	}
 }
 
-func (d *dialogue) ended(want error, why string) {
+func (d *dialogue) ended(want syscall.Errno, why string) {
 	d.Helper()
 	d.state(closed, why)
 	if d.tcb.err != want {

@@ -3,6 +3,7 @@ package tcp
 import (
 	"encoding/binary"
 	"math/rand/v2"
+	"syscall"
 	"testing"
 	"time"
 
@@ -89,11 +90,11 @@ func (d *dialogue) random(s *script) {
 			d.tcb.expire(d.now)
 		}
 	case 6:
-		d.tcb.icmp(d.tcb.snd.una.Add(s.byte()-1), errRefused, s.byte()&1 != 0)
+		d.tcb.icmp(d.tcb.snd.una.Add(s.byte()-1), syscall.ECONNREFUSED, s.byte()&1 != 0)
 	case 7:
 		d.tcb.pathMTU(d.tcb.snd.una.Add(s.byte()-1), uint16(s.short()))
 	case 8:
-		switch s.byte() % 6 {
+		switch s.byte() % 8 {
 		case 0:
 			d.tcb.closeRead()
 		case 1:
@@ -109,6 +110,21 @@ func (d *dialogue) random(s *script) {
 			d.tcb.release()
 		case 5:
 			d.tcb.setUserTimeout(time.Duration(s.short()) * time.Millisecond)
+		case 6:
+			b := make([]byte, s.short()%20000)
+			d.tcb.borrow(b)
+			d.pump()
+			d.tcb.hold()
+			d.tcb.arrive(d.now, d.randomSegment(s))
+			d.pump()
+			d.tcb.release()
+			d.tcb.giveBack()
+		case 7:
+			if d.tcb.readable() == 0 {
+				d.tcb.receiveInto(make([]byte, 1+s.short()%20000))
+				d.tcb.arrive(d.now, d.randomSegment(s))
+				d.tcb.endReceiveInto()
+			}
 		}
 	default:
 		d.tcb.arrive(d.now, d.randomSegment(s))

@@ -1,6 +1,7 @@
 package tcp
 
 import (
+	"syscall"
 	"time"
 
 	"landline/wire"
@@ -14,7 +15,7 @@ import (
 //
 // Unlike RFC 9293, a soft error ends SYN-SENT too, as on all systems that we talk to (RFC 5461, Section 4.1):
 // a program that has other addresses to try must not wait for minutes.
-func (t *tcb) icmp(seq wire.Seq, err error, hard bool) {
+func (t *tcb) icmp(seq wire.Seq, err syscall.Errno, hard bool) {
 	if !t.onItsWay(seq) {
 		return
 	}

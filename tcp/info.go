@@ -63,7 +63,9 @@ func (c *Conn) Info() Info {
 	if c.failure != 0 {
 		i.Err = c.failure
 	}
-	i.Soft = t.soft
+	if t.soft != 0 {
+		i.Soft = t.soft
+	}
 	if t.early != nil {
 		i.EarlyPieces = t.early.set.Len()
 	}

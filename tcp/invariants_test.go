@@ -21,7 +21,7 @@ func (t *tcb) checkSendSpace() error {
 	s := &t.snd
 	switch {
 	case t.state == closed:
-		if s.ring.Cap() != 0 || t.retransmit != 0 || t.ackAt != 0 || t.lingerAt != 0 {
+		if s.text.ring.Cap() != 0 || s.text.Len() != 0 || t.retransmit != 0 || t.ackAt != 0 || t.lingerAt != 0 {
 			return fmt.Errorf("closed, and keeps something")
 		}
 	case s.nxt.Before(s.una):

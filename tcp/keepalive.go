@@ -91,7 +91,7 @@ func (t *tcb) givesUp(now instant) bool {
 // giveUp ends a connection whose peer does not answer. If ICMP has said why, that
 // is the reason.
 func (t *tcb) giveUp() {
-	if t.soft != nil {
+	if t.soft != 0 {
 		t.end(t.soft)
 		return
 	}

@@ -1,7 +1,7 @@
 package tcp
 
 import (
-	"errors"
+	"syscall"
 	"testing"
 	"time"
 
@@ -49,36 +49,33 @@ func TestNobodyIsAskedWhileDataIsOut(t *testing.T) {
 }
 
 func TestSoftErrorsAreRemembered(t *testing.T) {
-	noRoute := errors.New("no route to host")
 	for _, hard := range []bool{false, true} {
 		d := establishedPlain(t)
 		d.write(10)
-		d.tcb.icmp(wire.SeqOf(d.iss+1), noRoute, hard)
+		d.tcb.icmp(wire.SeqOf(d.iss+1), syscall.EHOSTUNREACH, hard)
 		d.state(established, "\"MUST NOT abort the connection\" (MUST-56); in a synchronized state all are soft (RFC 5927, Section 5.2)")
 		d.wait(20 * time.Minute)
-		d.ended(noRoute, "but it is the reason in the end")
+		d.ended(syscall.EHOSTUNREACH, "but it is the reason in the end")
 	}
 }
 
 func TestSoftErrorEndsADial(t *testing.T) {
-	noRoute := errors.New("no route to host")
 	d := dial(t, plainConfig())
-	d.tcb.icmp(wire.SeqOf(d.iss), noRoute, false)
-	d.ended(noRoute, "RFC 5461, Section 4.1")
+	d.tcb.icmp(wire.SeqOf(d.iss), syscall.EHOSTUNREACH, false)
+	d.ended(syscall.EHOSTUNREACH, "RFC 5461, Section 4.1")
 
 	e := listen(t, plainConfig(), "S seq 0 mss 1460")
-	e.tcb.icmp(wire.SeqOf(e.iss), noRoute, false)
+	e.tcb.icmp(wire.SeqOf(e.iss), syscall.EHOSTUNREACH, false)
 	e.state(synReceived, "who was called goes on")
 }
 
 func TestHardErrorEndsADial(t *testing.T) {
-	refused := errors.New("port unreachable")
 	d := dial(t, plainConfig())
-	d.tcb.icmp(wire.SeqOf(d.iss+1), refused, true)
-	d.tcb.icmp(wire.SeqOf(d.iss-1), refused, true)
+	d.tcb.icmp(wire.SeqOf(d.iss+1), syscall.ECONNREFUSED, true)
+	d.tcb.icmp(wire.SeqOf(d.iss-1), syscall.ECONNREFUSED, true)
 	d.state(synSent, "it must be about something that is on its way (RFC 5927, Section 4.1)")
-	d.tcb.icmp(wire.SeqOf(d.iss), refused, true)
-	d.ended(refused, "\"SHOULD abort the connection\" (SHLD-26)")
+	d.tcb.icmp(wire.SeqOf(d.iss), syscall.ECONNREFUSED, true)
+	d.ended(syscall.ECONNREFUSED, "\"SHOULD abort the connection\" (SHLD-26)")
 }
 
 func TestShorterPathSendsAgainAtOnce(t *testing.T) {

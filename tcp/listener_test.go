@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"io"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -125,12 +126,25 @@ func carries(t *testing.T, from, to *tcp.Conn) {
 	t.Helper()
 	data := bytes.Repeat([]byte("0123456789abcdefg"), 50_000)
 	wrote := make(chan error)
-	go func() { wrote <- second(from.Write(data)) }()
+	go func() { wrote <- writeFromOneBuffer(from, data) }()
 	hash := sha256.New()
 	n, err := io.CopyN(hash, to, int64(len(data)))
 	if err := errors.Join(err, <-wrote); err != nil || [32]byte(hash.Sum(nil)) != sha256.Sum256(data) {
 		t.Errorf("%d bytes of %d, or others: %v", n, len(data), err)
 	}
+}
+
+// writeFromOneBuffer writes as who reads a file and writes it does. A buffer is his own again when Write has returned.
+func writeFromOneBuffer(c *tcp.Conn, data []byte) error {
+	b := make([]byte, 100_000)
+	for part := range slices.Chunk(data, len(b)) {
+		copy(b, part)
+		if _, err := c.Write(b[:len(part)]); err != nil {
+			return err
+		}
+		clear(b)
+	}
+	return nil
 }
 
 // A flood ends: what was kept of it is given up, and SYNs are remembered again.

@@ -59,7 +59,7 @@ func (t *tcb) chargeTo(n int) {
 // be read.
 func (c *Conn) chargeLocked() {
 	if c.gone {
-		c.t.snd.ring, c.t.flight = ring.Ring{}, flight{}
+		c.t.snd.text, c.t.flight = sendText{}, flight{}
 	}
 	if c.gone && (c.closed || c.t.readable() == 0) {
 		c.t.rcv.ring = ring.Ring{}

@@ -203,7 +203,10 @@ func (t *tcb) emitSYN(now instant, o *outgoing) bool {
 
 // reclaim lets go of rings, when they are empty, and of what belongs to them.
 func (t *tcb) reclaim() {
-	t.snd.ring, t.rcv.ring, t.flight, t.early = ring.Ring{}, ring.Ring{}, flight{}, nil
+	t.snd.text, t.rcv.ring, t.flight, t.early = sendText{}, ring.Ring{}, flight{}, nil
+	if t.in != nil && t.in.b == nil {
+		t.in = nil
+	}
 	if t.loss != nil && t.mode() == steady {
 		t.trustPath()
 		t.loss = nil

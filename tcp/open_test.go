@@ -163,7 +163,7 @@ func TestWhatWasWrittenEarlyIsSentAfterTheHandshake(t *testing.T) {
 	d.write(100)
 	d.silent("not before the handshake")
 	d.do(func(t *tcb) { t.closeWrite() })
-	d.ended(nil, "\"SYN-SENT: delete the TCB\"")
+	d.ended(0, "\"SYN-SENT: delete the TCB\"")
 
 	e := listen(t, plainConfig(), "S seq 0 mss 1000")
 	e.forget()

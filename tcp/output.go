@@ -159,7 +159,7 @@ func (t *tcb) sendNew(now instant, o *outgoing, n int) {
 func (t *tcb) fill(now instant, o *outgoing, start wire.Seq, n int) int {
 	mss := t.payloadMax(int(o.optLen))
 	off := start.Since(t.snd.base)
-	size := min(n, t.snd.ring.Len()-off)
+	size := min(n, t.snd.text.Len()-off)
 	if size > mss {
 		size = t.unitSize(off, size, mss)
 	}
@@ -167,7 +167,8 @@ func (t *tcb) fill(now instant, o *outgoing, start wire.Seq, n int) int {
 		o.unit = uint16(mss)
 	}
 	if size > 0 {
-		o.payload[0], o.payload[1] = t.snd.ring.Peek(off, size)
+		o.payload[0], o.payload[1] = t.snd.text.Peek(off, size)
+		size = o.size()
 	} else {
 		size = 0
 	}
@@ -193,7 +194,7 @@ func (t *tcb) unitSize(off, size, mss int) int {
 		return mss
 	}
 	limit := t.cfg.maxUnit - t.cfg.maxUnit%mss
-	piece := t.snd.ring.Contiguous(off)
+	piece := t.snd.text.Contiguous(off)
 	if size = min(size, limit); piece < size {
 		size = max(piece-piece%mss, mss)
 	}

@@ -30,18 +30,21 @@ type simEnd struct {
 	other *simEnd
 	list  [8]outgoing
 
-	toWrite int64 // how much its program writes before it closes
-	written int64
-	read    int64
-	stop    func() bool // the program does not read while it is true
-	closed  bool
-	lends   bool   // it reads and writes in place, and takes its time for it
-	lent    []byte // what it is reading
-	room    []byte // what it is filling
-	chunk   []byte
-	edge    wire.Seq // the window's right edge as told last
-	sent    int64    // segments
-	tapped  func(now time.Time, o *outgoing)
+	toWrite  int64 // how much its program writes before it closes
+	written  int64
+	read     int64
+	stop     func() bool // the program does not read while it is true
+	closed   bool
+	lends    bool   // it reads and writes in place, and takes its time for it
+	lent     []byte // what it is reading
+	room     []byte // what it is filling
+	large    bool   // it writes and reads so much at once that this is not copied to a ring, and from one
+	borrowed []byte // what it is writing
+	into     []byte // what it has given to read into
+	chunk    []byte
+	edge     wire.Seq // the window's right edge as told last
+	sent     int64    // segments
+	tapped   func(now time.Time, o *outgoing)
 }
 
 // A simWire carries segments one way.
@@ -160,6 +163,7 @@ func (s *sim) turn(e *simEnd) {
 				break
 			}
 		}
+		e.giveBack()
 	}
 	if err := e.t.invariants(); err != nil && s.err == nil {
 		s.err = err
@@ -227,22 +231,50 @@ func (s *sim) writeInPlace(e *simEnd) {
 func (s *sim) while() time.Duration { return time.Duration(s.rnd.IntN(3 * int(time.Millisecond))) }
 
 func (s *sim) readAndWrite(e *simEnd) {
+	if e.into != nil {
+		s.took(e, e.into[:e.t.endReceiveInto()])
+		e.into = nil
+	}
 	for e.stop == nil || !e.stop() {
 		n := e.t.read(e.chunk)
 		if n == 0 {
 			break
 		}
-		if !bytes.Equal(e.chunk[:n], pattern(e.read, n)) {
-			s.fail("bytes %d to %d are not what was written", e.read, e.read+int64(n))
-			return
-		}
-		e.read += int64(n)
+		s.took(e, e.chunk[:n])
 	}
-	for e.written < e.toWrite && e.t.state >= established {
-		k := e.t.write(pattern(e.written, int(min(int64(len(e.chunk)), e.toWrite-e.written))))
+	for e.written < e.toWrite && e.t.state >= established && e.borrowed == nil {
+		text := pattern(e.written, int(min(int64(len(e.chunk)), e.toWrite-e.written)))
+		var k int
+		if e.large {
+			e.borrowed = bytes.Clone(text[:1+s.rnd.IntN(len(text))])
+			k = e.t.borrow(e.borrowed)
+		} else {
+			k = e.t.write(text)
+		}
 		if e.written += int64(k); k == 0 {
 			break
 		}
+	}
+	if e.large && e.t.state >= established && e.t.readable() == 0 {
+		e.into = e.chunk[:1+s.rnd.IntN(len(e.chunk))]
+		e.t.receiveInto(e.into)
+	}
+}
+
+// took checks what e's program has read.
+func (s *sim) took(e *simEnd, b []byte) {
+	if !bytes.Equal(b, pattern(e.read, len(b))) {
+		s.fail("bytes %d to %d are not what was written", e.read, e.read+int64(len(b)))
+	}
+	e.read += int64(len(b))
+}
+
+// giveBack ends a write from the program's memory, which is no longer what it was then.
+func (e *simEnd) giveBack() {
+	if e.borrowed != nil {
+		e.t.giveBack()
+		clear(e.borrowed)
+		e.borrowed = nil
 	}
 }
 
@@ -333,7 +365,7 @@ func (s *sim) checkEdge(e *simEnd, o *outgoing) {
 
 // deliver brings a segment to an end, which may be a listener still.
 func (s *sim) deliver(e *simEnd, seg *segment) {
-	if e.t.state == closed && e.t.err == nil && seg.flags == wire.FlagSYN && !e.closed {
+	if e.t.state == closed && e.t.err == 0 && seg.flags == wire.FlagSYN && !e.closed {
 		e.t = accept(e.t.cfg, s.now, s.endpoint(), seg)
 	} else if e.t.state == closed {
 		var o outgoing

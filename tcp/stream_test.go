@@ -10,7 +10,7 @@ import (
 func (s *sim) check() error {
 	for i, e := range s.ends {
 		switch {
-		case e.t.err != nil:
+		case e.t.err != 0:
 			return fmt.Errorf("end %d: %w", i, e.t.err)
 		case e.t.state != closed:
 			return fmt.Errorf("end %d: stuck in %v: read %d of %d, written %d of %d, %d on its way, wnd %d, cwnd %d", i, e.t.state,
@@ -73,6 +73,7 @@ func randomSim(seed uint64) *sim {
 	}
 	a.t.noDelay, b.t.noDelay = chance(2), chance(2)
 	a.lends, b.lends = chance(3), chance(3)
+	a.large, b.large = chance(2), chance(2)
 	return s
 }
 

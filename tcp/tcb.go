@@ -1,7 +1,7 @@
 package tcp
 
 import (
-	"errors"
+	"syscall"
 	"time"
 
 	"landline/internal/ring"
@@ -14,8 +14,8 @@ import (
 // What no quiet connection needs stands behind pointers.
 type tcb struct {
 	cfg  *config
-	err  error // why the connection ended, if it did not end well
-	soft error // what ICMP has said since the peer last took something, which may pass
+	err  syscall.Errno // why the connection ended; 0 if it ended well
+	soft syscall.Errno // what ICMP has said since the peer last took something, which may pass
 
 	snd sendSpace
 	rcv recvSpace
@@ -26,6 +26,7 @@ type tcb struct {
 	loss   *recovery   // once something was lost
 	early  *reassembly // once something has arrived out of order
 	keep   *keepAlive  // if it is on
+	in     *intake     // once somebody has waited with room for much
 
 	retransmit instant // when the timer for what kind says ends
 	ackAt      instant // when a delayed acknowledgment must go
@@ -78,7 +79,7 @@ type sendSpace struct {
 	una, nxt wire.Seq
 	iss      wire.Seq
 	wl1, wl2 wire.Seq // SEG.SEQ and SEG.ACK of the last window update
-	base     wire.Seq // of the ring's first byte: una, unless the ring is being held
+	base     wire.Seq // of the text's first byte: una, unless the text is being held
 	small    wire.Seq // the end of the last segment that was not full
 	wnd      uint32
 	maxWnd   uint32 // MAX.SND.WND
@@ -86,12 +87,12 @@ type sendSpace struct {
 	peerMSS  uint16 // SendMSS: what the peer said, or the default
 	pathMSS  uint16 // what the path carries
 	shift    uint8
-	fin      bool // FIN follows the last byte of the ring
+	fin      bool // FIN follows the last byte of the text
 	limit    int32
 	charged  int32 // bytes of the budget, for both rings
 	fixed    bool  // limit was set by the user
 
-	ring ring.Ring
+	text sendText
 }
 
 // A recvSpace is the receive sequence space, and what waits in it.
@@ -141,19 +142,18 @@ var stateNames = [...]string{
 
 func (s state) String() string { return stateNames[s] }
 
-// Why a connection ends otherwise than by FIN. The shell gives them the shapes of
-// package net.
-var (
-	errRefused = errors.New("connection refused")
-	errReset   = errors.New("connection reset by peer")
-	errTimeout = errors.New("connection timed out")
-	errAborted = errors.New("connection aborted")
+// Why a connection ends otherwise than by FIN, as long as the shell has not looked at what that means to the user.
+const (
+	errRefused = syscall.ECONNREFUSED
+	errReset   = syscall.ECONNRESET
+	errTimeout = syscall.ETIMEDOUT
+	errAborted = syscall.ECONNABORTED
 )
 
 // end ends the connection. What has arrived in order stays to be read.
-func (t *tcb) end(err error) {
+func (t *tcb) end(err syscall.Errno) {
 	t.state, t.err = closed, err
-	t.snd.ring, t.flight, t.loss, t.early = ring.Ring{}, flight{}, nil, nil
+	t.snd.text, t.flight, t.loss, t.early = sendText{}, flight{}, nil, nil
 	t.snd.base, t.snd.una = t.snd.nxt, t.snd.nxt
 	t.retransmit, t.ackAt, t.lingerAt, t.kind = 0, 0, 0, idle
 	t.ackNow, t.synDue, t.probeDue, t.tailDue, t.keepDue = false, false, false, false, false

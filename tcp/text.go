@@ -17,7 +17,7 @@ func (t *tcb) takeText(now instant, s *segment) {
 	if t.orphan && len(s.data) > 0 {
 		// "If ... a TCP implementation ... receives data after CLOSE was called, its TCP
 		// SHOULD send a RST to show that data was lost" (Section 3.6.1, SHLD-3).
-		t.reset(nil)
+		t.reset(0)
 		return
 	}
 	t.noteLength(s)
@@ -45,15 +45,14 @@ func (t *tcb) noteLength(s *segment) {
 
 // takeNext takes text that is next in turn, and what it joins to.
 func (t *tcb) takeNext(now instant, data []byte) {
-	n := len(data)
-	if room := t.mayHold(&t.rcv.ring); !t.rcv.shut && n > room {
+	n, put := len(data), t.putInto(data)
+	if room := put + max(t.mayHold(&t.rcv.ring), 0); !t.rcv.shut && n > room {
 		// There is no memory. The peer hears of it, and asks again until there is.
-		n, t.starved, t.ackNow = max(room, 0), true, true
-		data = data[:n]
+		n, t.starved, t.ackNow = room, true, true
 	}
-	if !t.rcv.shut {
-		t.putText(data, 0)
-		t.rcv.ring.Extend(n)
+	if !t.rcv.shut && n > put {
+		t.putText(data[put:n], 0)
+		t.rcv.ring.Extend(n - put)
 	}
 	t.rcv.nxt = t.rcv.nxt.Add(n)
 	if t.early != nil && t.early.set.Len() > 0 {

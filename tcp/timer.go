@@ -79,7 +79,7 @@ func (t *tcb) expire(now time.Time) {
 		t.ackAt, t.ackNow = 0, true
 	}
 	if t.lingerAt.due(at) {
-		t.end(nil)
+		t.end(0)
 	}
 	if t.retransmit.due(at) {
 		t.expireRetransmit(at)

@@ -65,7 +65,7 @@ func (t *tcb) sendEnd() wire.Seq {
 }
 
 // finSeq is the number that our FIN has, or would have.
-func (t *tcb) finSeq() wire.Seq { return t.snd.base.Add(t.snd.ring.Len()) }
+func (t *tcb) finSeq() wire.Seq { return t.snd.base.Add(t.snd.text.Len()) }
 
 // full returns n cut to what may be sent of it now, so that neither end is
 // silly: "a TCP MUST include a SWS avoidance algorithm in the sender" (RFC 9293,
