@@ -43,6 +43,8 @@ type Conn struct {
 	sending bool   // a goroutine is sending, or will when there is room
 	room    bool   // there has been room again
 	writing bool   // a goroutine is in Write, or has room to fill
+	waits   bool   // a goroutine waits for room to write: see handOverLocked
+	handed  bool   // and will send when it wakes
 	lent    bool   // a goroutine has what is to be read
 	closed  bool   // by the user
 	gone    bool   // from the table
@@ -71,7 +73,7 @@ func (c *Conn) unlock(now time.Time) {
 	if c.t.state == closed {
 		c.endLocked() // who reads while a last reset is sent hears of it
 	}
-	if !c.sending {
+	if !c.sending && !c.handOverLocked() {
 		c.sendLocked(now)
 	}
 	c.settleLocked(now)
@@ -85,7 +87,7 @@ func (c *Conn) settleLocked(now time.Time) {
 	}
 	switch {
 	case c.gone:
-	case c.sending:
+	case c.sending, c.handed:
 		c.t.settle(c.t.tick(now)) // output, which does that, is not asked for
 		c.armLocked(now)
 	case c.t.state != closed && c.t.state != timeWait:

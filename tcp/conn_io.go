@@ -138,6 +138,7 @@ func (c *Conn) endWrite() {
 // tryWrite writes what there is room for, or returns what to wait for.
 func (c *Conn) tryWrite(b []byte) (n int, wait waiting, err error) {
 	c.mu.Lock()
+	c.takeOverLocked()
 	if err = c.whyNotWriteLocked(); err == nil {
 		n = c.putLocked(b)
 	}
@@ -148,7 +149,7 @@ func (c *Conn) tryWrite(b []byte) (n int, wait waiting, err error) {
 	case err != nil || len(b) == 0:
 		c.wakeLocked() // for the next one
 	default:
-		wait = waiting{token: waitLocked(&c.writable), over: c.limitsLocked().write.Done()}
+		wait = c.awaitRoomLocked()
 	}
 	c.mu.Unlock()
 	return 0, wait, err

@@ -62,6 +62,7 @@ func (c *Conn) AwaitRoom() error {
 // wait does not write more at once.
 func (c *Conn) tryRoom() (wait waiting, err error) {
 	c.mu.Lock()
+	c.takeOverLocked()
 	err = c.whyNotWriteLocked()
 	switch {
 	case err != nil:
@@ -69,7 +70,7 @@ func (c *Conn) tryRoom() (wait waiting, err error) {
 	case c.writing:
 		wait = waiting{token: waitLocked(&c.turn), over: c.limitsLocked().write.Done()}
 	case !c.t.hasSendRoom():
-		wait = waiting{token: waitLocked(&c.writable), over: c.limitsLocked().write.Done()}
+		wait = c.awaitRoomLocked()
 		if c.t.more {
 			c.t.more = false
 			c.unlock(time.Now())

@@ -36,6 +36,47 @@ func (c *Conn) sendLocked(now time.Time) {
 	c.layer.putBatch(b)
 }
 
+// handLeast is how many bytes there must be to send, that another goroutine is woken for it.
+const handLeast = 32 << 10
+
+// handOverLocked leaves it to a goroutine that waits for room to send what is there, if that is much. Who reads what a peer in
+// the same process writes would otherwise send for him too, and the one would have nothing to do while the other does all. If
+// several wait, there is enough to do for everybody, and it is cheaper not to wake them.
+func (c *Conn) handOverLocked() bool {
+	if c.waits && !c.handed && min(c.t.unsent(), c.t.usable(), c.t.room()) >= handLeast && c.layer.waiting.Load() == 1 {
+		c.handed = true
+		signal(c.writable)
+	}
+	return c.handed
+}
+
+// takeOverLocked is called by who has waited for room.
+func (c *Conn) takeOverLocked() {
+	if !c.waits {
+		return
+	}
+	c.waits = false
+	c.layer.waiting.Add(-1)
+	if !c.handed {
+		return
+	}
+	c.handed = false
+	if !c.sending {
+		now := time.Now()
+		c.sendLocked(now)
+		c.settleLocked(now)
+	}
+}
+
+// awaitRoomLocked returns what to wait for until there is room to write. takeOverLocked must be called after that.
+func (c *Conn) awaitRoomLocked() waiting {
+	if !c.waits {
+		c.waits = true
+		c.layer.waiting.Add(1)
+	}
+	return waiting{token: waitLocked(&c.writable), over: c.limitsLocked().write.Done()}
+}
+
 // emptyLocked gives a batch to the device, and reports whether that took it. If not, the batch is
 // parked.
 func (c *Conn) emptyLocked(b *batch) bool {

@@ -111,6 +111,9 @@ func exchange(t *testing.T, seed uint64) error {
 			err = e
 		}
 	}
+	if n := a.waiting.Load() + b.waiting.Load(); n != 0 && err == nil {
+		err = fmt.Errorf("%d still wait for room", n)
+	}
 	return err
 }
 

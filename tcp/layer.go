@@ -62,6 +62,7 @@ type Layer struct {
 	batches sync.Pool // of *batch
 	drafts  sync.Pool // of *tcb, for connections that are not there yet
 	counts  counters
+	waiting atomic.Int32 // goroutines that wait for room to write
 
 	shards [shardCount]shard
 	any    atomic.Pointer[AnyListener] // nil if there is none
