@@ -61,11 +61,11 @@ func TestSpeedForgetsWhatWasThere(t *testing.T) {
 		at = at.Add(rateAfter)
 		s.update(5_000_000+(i+1)*1_000_000, at)
 	}
-	if got := s.now.Load(); got != 2_000_000 {
+	if got := s.now; got != 2_000_000 {
 		t.Errorf("%d bytes a second, not 2000000", got)
 	}
 	s.update(1<<40, at.Add(rateAfter/2))
-	if got := s.now.Load(); got != 2_000_000 {
+	if got := s.now; got != 2_000_000 {
 		t.Errorf("a moment too short changed it to %d", got)
 	}
 }
@@ -79,6 +79,24 @@ func TestTimesAreRoundedForPeople(t *testing.T) {
 	} {
 		if got := round(in).String(); got != want {
 			t.Errorf("%v is %s, not %s", in, got, want)
+		}
+	}
+}
+
+func TestProgressFitsItsLine(t *testing.T) {
+	for cols, want := range map[int]string{
+		79: "    25 MB / 100 MB     [=======---------------------]      5 MB/s  15s left    ",
+		60: "    25 MB / 100 MB     [==-------]      5 MB/s  15s left    ",
+		46: "    25 MB / 100 MB        5 MB/s  15s left    ",
+		20: "    25 MB / 100 MB  ",
+	} {
+		if got := progressLine(25e6, 100e6, 5e6, cols); got != want {
+			t.Errorf("in %d columns: %q", cols, got)
+		}
+	}
+	for done, known := range map[int64]int64{0: 0, 9: 3, 1 << 62: 1 << 62} { // nothing is known yet; a file that has grown
+		if got := progressLine(done, known, 1, 79); len(got) != 79 {
+			t.Errorf("%d of %d: %q", done, known, got)
 		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/spf13/cobra"
 )
@@ -152,16 +153,18 @@ func splitList(s string) (items []string) {
 }
 
 // numbers are a range in brackets, or several: [01-40], [1-3,7]. An IPv6 address in brackets has a colon.
-var numbers = regexp.MustCompile(`\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]`)
+var numbers = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`\[(\d+(?:-\d+)?(?:,\d+(?:-\d+)?)*)\]`)
+})
 
 // isMany says whether a HOST is more than the name of one.
 func isMany(s string) bool {
-	return strings.HasPrefix(s, "@") || numbers.MatchString(s) || len(splitList(s)) > 1
+	return strings.HasPrefix(s, "@") || strings.Contains(s, "[") && numbers().MatchString(s) || len(splitList(s)) > 1
 }
 
 // expand returns the names that a name with ranges stands for, at most so many.
 func expand(s string, most int) ([]string, error) {
-	at := numbers.FindStringSubmatchIndex(s)
+	at := numbers().FindStringSubmatchIndex(s)
 	if at == nil {
 		return []string{s}, nil
 	}

@@ -138,7 +138,7 @@ func (f *lanFlags) config() (lan.GatewayConfig, error) {
 	if f.mtu < link.MinMTU || f.mtu > link.MaxMTU {
 		return c, fmt.Errorf("--mtu %d: not from %d to %d", f.mtu, link.MinMTU, link.MaxMTU)
 	}
-	if !domainName.MatchString(f.domain) {
+	if !domainName().MatchString(f.domain) {
 		return c, &hinted{fmt.Errorf("--domain %s: not a name of DNS", f.domain), "such as --domain lan"}
 	}
 	c.Records, err = f.records()
@@ -146,7 +146,9 @@ func (f *lanFlags) config() (lan.GatewayConfig, error) {
 }
 
 // domainName is what names are made of: labels of letters, digits and hyphens, which stand only within (RFC 1123, Section 2.1).
-var domainName = regexp.MustCompile(`^(?i)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?$`)
+var domainName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(?i)([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?\.?$`)
+})
 
 // keepSuffix says that the machine sees the address of who comes.
 const keepSuffix = ",keep"

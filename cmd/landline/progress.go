@@ -1,30 +1,31 @@
 package main
 
 import (
+	"fmt"
 	"os"
+	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
-	"github.com/vbauerster/mpb/v8"
-	"github.com/vbauerster/mpb/v8/decor"
+	"golang.org/x/term"
 
 	"landline/remote"
 )
 
 const (
-	progressAfter = time.Second            // how long something must last to get a bar
+	progressAfter = time.Second            // how long something must last to be shown
+	progressEvery = 100 * time.Millisecond // how often it is shown
 	rateAfter     = 500 * time.Millisecond // how often its rate is taken
 )
 
-// A progress shows on a terminal how a copy goes: bytes, rate, time left. It is
+// A progress shows in the last line of a terminal how a copy goes: bytes, rate, time left. It is
 // not there for what is quick, and the zero value shows nothing at all.
 type progress struct {
 	start time.Time // zero: show nothing
 
 	mu    sync.Mutex
-	bars  *mpb.Progress // nil until it is time
-	bar   *mpb.Bar
+	shown time.Time // when it was last
+	width int       // of what stands on the terminal
 	speed speed
 }
 
@@ -36,36 +37,44 @@ func (a *app) newProgress() *progress {
 }
 
 // update is told of every step.
-func (p *progress) update(now remote.CopyProgress) {
+func (p *progress) update(done remote.CopyProgress) {
 	if p.start.IsZero() {
 		return
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.speed.update(now.BytesDone, time.Now())
-	if p.bars == nil {
-		if time.Since(p.start) < progressAfter {
-			return
-		}
-		p.showLocked()
+	now := time.Now()
+	p.speed.update(done.BytesDone, now)
+	if now.Sub(p.start) < progressAfter || now.Sub(p.shown) < progressEvery {
+		return
 	}
-	p.bar.SetTotal(now.BytesKnown, false)
-	p.bar.SetCurrent(now.BytesDone)
+	cols, _, err := term.GetSize(int(os.Stderr.Fd()))
+	if err != nil || cols <= 0 {
+		cols = 80
+	}
+	p.shown = now
+	p.showLocked(progressLine(done.BytesDone, done.BytesKnown, p.speed.now, cols-1)) // in the last column some terminals go on to the next line
 }
 
-func (p *progress) showLocked() {
-	p.bars = mpb.New(mpb.WithOutput(os.Stderr), mpb.WithAutoRefresh())
-	p.bar = p.bars.AddBar(0,
-		mpb.BarRemoveOnComplete(),
-		mpb.PrependDecorators(decor.CountersKiloByte("% .1f / % .1f")),
-		mpb.AppendDecorators(
-			decor.Any(func(decor.Statistics) string { return size(p.speed.now.Load()) + "/s" }, decor.WCSyncSpace),
-			decor.Any(func(s decor.Statistics) string { return timeLeft(s.Total-s.Current, p.speed.now.Load()) }, decor.WCSyncSpace),
-		),
-	)
+// progressLine says how a copy goes in so many columns.
+func progressLine(done, known, rate int64, cols int) string {
+	before := fmt.Sprintf("%9s / %-9s", size(done), size(known))
+	after := fmt.Sprintf("%9s/s  %-12s", size(rate), timeLeft(known-done, rate))
+	n := cols - len(before) - len(after) - len("  [] ")
+	if n < 4 {
+		return (before + after)[:max(0, min(cols, len(before+after)))]
+	}
+	full := int(float64(n) * min(float64(done)/float64(max(known, 1)), 1))
+	return before + "  [" + strings.Repeat("=", full) + strings.Repeat("-", n-full) + "] " + after
 }
 
-// above prints something that must not be lost in the bar.
+// showLocked puts a line in place of the one that stands there.
+func (p *progress) showLocked(line string) {
+	fmt.Fprintf(os.Stderr, "\r%-*s", p.width, line)
+	p.width = len(line)
+}
+
+// above prints something that must not be lost in the line.
 func (p *progress) above(print func()) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -79,22 +88,20 @@ func (p *progress) done() {
 	p.hideLocked()
 }
 
-// hideLocked takes the bar away; the next update brings a new one.
+// hideLocked takes the line away. A later update brings another.
 func (p *progress) hideLocked() {
-	if p.bars == nil {
-		return
+	if p.width > 0 {
+		p.showLocked("")
+		fmt.Fprint(os.Stderr, "\r")
 	}
-	p.bar.Abort(true)
-	p.bars.Wait()
-	p.bars, p.bar = nil, nil
 }
 
 // A speed is how fast bytes have moved lately. What an earlier copy had moved
 // already comes in a jump, which is soon forgotten.
 type speed struct {
-	now   atomic.Int64 // bytes a second
-	since time.Time    // the last time it was taken
-	bytes int64        // that were done then
+	now   int64     // bytes a second
+	since time.Time // the last time it was taken
+	bytes int64     // that were done then
 }
 
 func (s *speed) update(bytes int64, at time.Time) {
@@ -103,10 +110,10 @@ func (s *speed) update(bytes int64, at time.Time) {
 	case s.since.IsZero():
 	case took < rateAfter:
 		return
-	case s.now.Load() == 0:
-		s.now.Store(latest)
+	case s.now == 0:
+		s.now = latest
 	default:
-		s.now.Store((3*s.now.Load() + latest) / 4)
+		s.now = (3*s.now + latest) / 4
 	}
 	s.since, s.bytes = at, bytes
 }

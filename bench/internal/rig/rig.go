@@ -105,6 +105,7 @@ func install(ctx context.Context, binary, dir string) error {
 		return fmt.Errorf("go env GOMOD: %w", err)
 	}
 	build := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", target, "./cmd/landline")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as README.md says it is installed
 	build.Dir = filepath.Join(filepath.Dir(strings.TrimSpace(string(mod))), "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("go build in %s: %w\n%s", build.Dir, err, out)
