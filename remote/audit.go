@@ -30,7 +30,7 @@ type Event struct {
 	What string    `json:"what"`
 	Who  string    `json:"who,omitempty"` // Guest.Name
 
-	From       string `json:"from,omitempty"`       // the address that the connection came from
+	From       string `json:"from,omitempty"`       // the address that the connection came from, "unix" on a Unix socket
 	Connection uint64 `json:"connection,omitempty"` // its number since the server began
 	Call       int64  `json:"call,omitempty"`       // the number of a call on it
 
@@ -65,12 +65,17 @@ func (s *Server) audit(e Event) {
 	s.Audit(e)
 }
 
-// addressOf returns the address of a connection's other end, "" if it has none.
+// addressOf returns the address of a connection's other end, "" if it has none. The client's end of a Unix socket has
+// no name that says anything: "unix" stands for it.
 func addressOf(nc net.Conn) string {
-	if a := nc.RemoteAddr(); a != nil {
-		return a.String()
+	a := nc.RemoteAddr()
+	switch {
+	case a == nil:
+		return ""
+	case a.Network() == "unix":
+		return "unix"
 	}
-	return ""
+	return a.String()
 }
 
 // admitted tells whether a connection was let in.

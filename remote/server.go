@@ -110,7 +110,7 @@ func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
 
 // answer lets one connection in, or not, and serves it.
 func (s *Server) answer(ctx context.Context, raw net.Conn) {
-	log := s.logger().With("from", raw.RemoteAddr().String())
+	log := s.logger().With("from", addressOf(raw))
 	start := time.Now()
 	release, ok := s.unfinished.Acquire(raw.RemoteAddr())
 	if !ok {
