@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strconv"
@@ -240,9 +241,24 @@ func (a *app) copyOn(f *copyFlags, h host, c remote.Copy, method copyMethod) (re
 		c.Progress = a.lister("")
 	}
 	c.OnError = func(name string, err error) {
-		bar.above(func() { a.fail(fmt.Errorf("%s: %w", name, err)) })
+		bar.above(func() { a.fail(fmt.Errorf("%s: %w", asTyped(c.Paths, name), err)) })
 	}
 	return copyOver(ctx, a.dialer(&f.lineFlags, h), c, method)
+}
+
+// asTyped returns the name of an entry with the path, of those that were asked for, which it was found under: the
+// names of a copy begin with the last component of such a path.
+func asTyped(paths []string, name string) string {
+	if slices.Contains(paths, name) {
+		return name
+	}
+	first, _, _ := strings.Cut(name, "/")
+	for _, p := range paths {
+		if trimmed := strings.TrimRight(filepath.ToSlash(p), "/"); path.Base(trimmed) == first {
+			return strings.TrimSuffix(trimmed, first) + name
+		}
+	}
+	return name
 }
 
 // copyOver makes a line and copies over it.
