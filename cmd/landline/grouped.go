@@ -63,6 +63,15 @@ type sameEnd struct {
 	stdout, stderr *captured
 }
 
+// failed says whether landline failed there: then nothing is known of the command that could be compared.
+func (e *sameEnd) failed() bool {
+	switch e.v.Reason {
+	case remote.Lost, remote.Cancelled:
+		return true
+	}
+	return e.v.Reason == remote.Refused && e.v.Code == exitLandline
+}
+
 // A grouping shows equal outputs once.
 type grouping struct {
 	a     *app
@@ -105,18 +114,25 @@ func (g *grouping) sayLive(text string) {
 
 // String says how many are the same.
 func (g *grouping) String() string {
-	most := 0
+	most, failed := 0, 0
 	for _, e := range g.ends {
-		most = max(most, len(e.hosts))
+		if e.failed() {
+			failed += len(e.hosts)
+		} else {
+			most = max(most, len(e.hosts))
+		}
 	}
-	text := fmt.Sprintf("%d same, %d differ", most, g.done-most)
+	text := fmt.Sprintf("%d same, %d differ", most, g.done-failed-most)
+	if failed > 0 {
+		text += fmt.Sprintf(", %d failed", failed)
+	}
 	if g.done < g.total {
 		text = fmt.Sprintf("%d of %d hosts: ", g.done, g.total) + text
 	}
 	return text
 }
 
-// print shows all of them, what most hosts have first. order is that in which the hosts were named.
+// print shows all of them, what most hosts have first and what failed last. order is that in which the hosts were named.
 func (g *grouping) print(order []host) error {
 	if !g.live.IsZero() {
 		g.sayLive("")
@@ -131,11 +147,17 @@ func (g *grouping) print(order []host) error {
 		ends = append(ends, e)
 	}
 	slices.SortFunc(ends, func(a, b *sameEnd) int {
+		switch {
+		case a.failed() && !b.failed():
+			return 1
+		case b.failed() && !a.failed():
+			return -1
+		}
 		return cmp.Or(cmp.Compare(len(b.hosts), len(a.hosts)), cmp.Compare(place[a.hosts[0]], place[b.hosts[0]]))
 	})
 	for i, e := range ends {
 		var most *sameEnd
-		if i > 0 && len(ends[0].hosts) > 1 {
+		if i > 0 && len(ends[0].hosts) > 1 && !e.failed() {
 			most = ends[0]
 		}
 		if err := g.printOne(e, most); err != nil {

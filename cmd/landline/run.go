@@ -80,8 +80,9 @@ pieces. The commands have no standard input. Each host gets one verdict, which i
 line of --verdict; a summary counts them. The exit code is the worst: 125 if landline
 failed at any host, else 124 if any time ran out, else the highest of the commands'
 own. With --group equal outputs are shown once, at the end, the first 256 KiB of each,
-and of the others how they differ from what most hosts gave. Ctrl-C cancels them all, and a second one ends landline at once. With --timeout
-a host that has not answered a second after its command should be dead is lost.`,
+and of the others how they differ from what most hosts gave; the hosts where landline
+failed come last. Ctrl-C cancels them all, and a second one ends landline at once. With
+--timeout a host that has not answered a second after its command should be dead is lost.`,
 		Example: `  landline run shed -- uname -a
   landline run --shell shed 'cd /var/log && tail -n 3 *.log'
   tar c notes | landline run shed -- tar x
