@@ -38,10 +38,11 @@ type lanFlags struct {
 
 func (a *app) lanCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "lan",
-		Short: "A LAN for virtual machines, sandboxes and small machines",
-		Args:  none,
-		RunE:  func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Use:                        "lan",
+		Short:                      "A LAN for virtual machines, sandboxes and small machines",
+		Args:                       cobra.ArbitraryArgs,
+		SuggestionsMinimumDistance: 2,
+		RunE:                       unknownVerb,
 	}
 	cmd.AddCommand(a.lanUpCommand(), a.lanPsCommand(), a.lanForwardCommand(), a.lanCaptureCommand(), a.lanEventsCommand(), a.lanEnterCommand())
 	return cmd

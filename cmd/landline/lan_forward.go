@@ -21,11 +21,26 @@ func (a *app) lanForwardCommand() *cobra.Command {
 		Long: `Forward leads a port of this system to a machine of a LAN, by its name or address: what
 connects there, or sends datagrams, reaches the machine. The machine need not be there yet. The
 LAN forgets forwards when it ends; lan up --forward makes them from the start.`,
-		Args: none,
-		RunE: func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
+		Example: `  landline lan forward add tcp:127.0.0.1:8022=shed:22
+  landline lan forward ls
+  landline lan forward rm tcp:127.0.0.1:8022`,
+		Args: cobra.ArbitraryArgs,
+		RunE: lanForwardVerb,
 	}
 	cmd.AddCommand(a.lanForwardAddCommand(), a.lanForwardRmCommand(), a.lanForwardLsCommand())
 	return cmd
+}
+
+// lanForwardVerb is what lan forward does without one of its verbs.
+func lanForwardVerb(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return cmd.Help()
+	}
+	err := fmt.Errorf("%s: it takes add, rm or ls", args[0])
+	if _, no := parseForward(args[0]); no == nil {
+		return &hinted{err, cmd.CommandPath() + " add " + args[0]}
+	}
+	return misused(cmd, err)
 }
 
 func (a *app) lanForwardAddCommand() *cobra.Command {

@@ -161,16 +161,18 @@ answering in ~/.ssh/known_hosts here.`,
 	return root
 }
 
-// unknownVerb is what landline does without a verb that it knows.
-func unknownVerb(root *cobra.Command, args []string) error {
+// unknownVerb is what landline, or a group of its verbs, does without a verb that it knows.
+func unknownVerb(group *cobra.Command, args []string) error {
 	if len(args) == 0 {
-		return root.Help()
+		return group.Help()
 	}
-	advice := "landline --help"
-	if near := root.SuggestionsFor(args[0]); len(near) > 0 {
-		advice = "landline " + strings.Join(near, ", or landline ")
+	path := group.CommandPath()
+	advice := path + " --help"
+	if near := group.SuggestionsFor(args[0]); len(near) > 0 {
+		advice = path + " " + strings.Join(near, ", or "+path+" ")
 	}
-	return &hinted{fmt.Errorf("unknown verb: %s", args[0]), advice}
+	_, words, _ := strings.Cut(path+" "+args[0], " ") // without the program's own name
+	return &hinted{fmt.Errorf("unknown verb: %s", words), advice}
 }
 
 // misused says how to learn the use of a verb.
