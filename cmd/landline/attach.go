@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -36,7 +35,7 @@ func (a *app) attachCommand() *cobra.Command {
 		Short: "See a job's output, from its start or an offset, until it ends",
 		Long: `Attach prints what a job that was started with run --detach or --reconnect has written
 and writes, until it has ended, and ends with the job's own exit code or one of
-those that run has. It may be repeated as long as the server keeps the job: until its
+those that run has: 125 if the job was cancelled, too. It may be repeated as long as the server keeps the job: until its
 output has been seen and 24 hours are over, a week if nobody has looked.
 
 The server keeps the last 64 MiB of each output. What was dropped before that is
@@ -46,7 +45,9 @@ Ctrl-C ends attach, not the job, which "landline cancel" does.
 
 A shell, and what else has a terminal there (run --tty), is taken to yours, from wherever
 else it is attached: see "landline sh". With --from, or where standard input or output
-is no terminal, attach prints what it has written, as of other jobs.`,
+is no terminal, attach prints what it has written, as of other jobs.
+
+JOB is a job's id, or the beginning of one if no other begins so.`,
 		Example: `  landline attach shed kp2mzt5cyn4qha6dxr3vbe7wfs
   landline attach --from end shed kp2mzt5cyn4qha6dxr3vbe7wfs           what comes from now on
   landline attach --from 1048576 shed kp2mzt5cyn4qha6dxr3vbe7wfs >>log  what a log of that length lacks`,
@@ -147,16 +148,21 @@ func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output
 		return r, err
 	}
 	defer cl.Close()
-	if !f.view {
-		if yes, err := hasTerminal(ctx, cl, at.Job); yes || err != nil {
-			stop()
-			return a.takeTo(f, d, cl, at.Job, err)
-		}
+	j, r, err := lookUp(ctx, cl, at.Job)
+	switch {
+	case err != nil:
+		return r, err
+	case !f.view && j.Terminal && j.State == remote.Running:
+		stop()
+		return a.takeTo(f, d, cl, j.ID)
 	}
+	at.Job = j.ID
+	a.sayBeyond(h, &j, "--from", "standard output", at.StdoutOffset, j.StdoutBytes)
+	a.sayBeyond(h, &j, "--stderr-from", "standard error", at.StderrOffset, j.StderrBytes)
 	out.client = cl
 	stdout, stderr := out.writer("stdout", os.Stdout), out.writer("stderr", os.Stderr)
 	at.Stdout, at.Stderr, at.OnGap, at.Acknowledge = stdout, stderr, out.gap, true
-	r, err := d.lasting(f.reconnect).Attach(ctx, cl, at)
+	r, err = d.lasting(f.reconnect).Attach(ctx, cl, at)
 	switch {
 	case r.Reason == remote.Running:
 		return r, &left{context.Cause(ctx)}
@@ -170,19 +176,38 @@ func (a *app) attachTo(f *attachFlags, h host, at remote.Attachment, out *output
 	return r, errors.Join(err, stdout.Close(), stderr.Close())
 }
 
-// hasTerminal says whether a job runs, and on a terminal.
-func hasTerminal(ctx context.Context, cl *remote.Client, job string) (bool, error) {
+// lookUp finds out what the server knows of a job. If there is an error, the result is what became of attach.
+func lookUp(ctx context.Context, cl *remote.Client, id string) (j remote.Job, r remote.Result, err error) {
 	list, err := cl.Jobs(ctx)
-	return slices.ContainsFunc(list, func(j remote.Job) bool {
-		return j.ID == job && j.Terminal && j.State == remote.Running
-	}), err
+	switch {
+	case ctx.Err() != nil:
+		err = context.Cause(ctx)
+	case err != nil:
+		err = afterwards(err)
+		return j, remote.Result{Job: id, Reason: remote.Lost, Error: err.Error()}, err
+	default:
+		j, err = jobOf(list, id)
+	}
+	if err != nil {
+		r = neverStarted(err)
+		r.Job = id
+	}
+	return j, r, err
 }
 
-// takeTo takes a job to the terminal here. err is what is wrong already.
-func (a *app) takeTo(f *attachFlags, d *dialer, cl *remote.Client, job string, err error) (remote.Result, error) {
-	if err != nil {
-		return remote.Result{Job: job, Reason: remote.Lost, Error: err.Error()}, afterwards(err)
+// sayBeyond tells of an output that is not as long as the offset that it was to begin at.
+func (a *app) sayBeyond(h host, j *remote.Job, flag, output string, from, length int64) {
+	switch {
+	case j.State == "" || from == farthest || from <= length:
+	case j.State == remote.Running:
+		a.say("%s: %s has %d bytes so far, %s %d is beyond them: what comes from now on", h.text, output, length, flag, from)
+	default:
+		a.say("%s: %s ends at %d, %s %d is beyond it", h.text, output, length, flag, from)
 	}
+}
+
+// takeTo takes a job to the terminal here.
+func (a *app) takeTo(f *attachFlags, d *dialer, cl *remote.Client, job string) (remote.Result, error) {
 	char, err := escapeChar(f.escape)
 	if err != nil {
 		return neverStarted(err), err

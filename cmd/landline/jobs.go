@@ -62,6 +62,28 @@ func (a *app) jobs(f *lineFlags, args []string) error {
 	return nil
 }
 
+// jobOf returns the job of an id, or the one whose id begins so. If there is none, it is one of that id of which
+// nothing is known: the server says why.
+func jobOf(list []remote.Job, id string) (remote.Job, error) {
+	var found []remote.Job
+	var ids []string
+	for _, j := range list {
+		if j.ID == id {
+			return j, nil
+		}
+		if id != "" && strings.HasPrefix(j.ID, id) {
+			found, ids = append(found, j), append(ids, j.ID)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return remote.Job{ID: id}, nil
+	case 1:
+		return found[0], nil
+	}
+	return remote.Job{}, fmt.Errorf("the ids of several jobs begin with %s: %s", id, strings.Join(ids, ", "))
+}
+
 func (a *app) printJobs(list []remote.Job) {
 	if len(list) == 0 {
 		return

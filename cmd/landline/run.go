@@ -46,7 +46,8 @@ the words, joined by spaces, are one line for /bin/sh -c. Flags stand before HOS
 
 The exit code is the command's own, or
   124  its time (--timeout) ran out
-  125  landline failed: no connection, not let in, output not whole, ...
+  125  landline failed (no connection, not let in, output not whole, ...), or the
+       command was cancelled: by landline cancel, or because the server ends
   126  the command was found but cannot be executed
   127  the command was not found
   128+n  the command was ended by signal n
