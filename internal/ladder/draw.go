@@ -11,8 +11,10 @@ import (
 	"landline/wire"
 )
 
-// minGap is the least distance of two rails.
-const minGap = 6
+const (
+	minGap   = 6 // the least distance of two rails
+	minClock = 6 // the least width of the times
+)
 
 // Draw writes the ladder, or its last so many steps unless that is 0, in at most 100 columns if there are three machines with
 // short names.
@@ -24,6 +26,9 @@ func (l *Ladder) Draw(w io.Writer, last int) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	d := l.layoutLocked()
+	for i := range steps {
+		d.clock = max(d.clock, len(steps[i].clock()))
+	}
 	for _, m := range l.machines {
 		fmt.Fprintf(&d.out, "  %-*s  %s  %s\n", d.longest, m.Name, m.MAC, strings.Trim(fmt.Sprint(l.addrs[m.MAC]), "[]"))
 	}
@@ -42,11 +47,12 @@ type drawing struct {
 	longest  int   // of the names
 	rails    []int // their columns
 	width    int   // of all rails
+	clock    int   // of the times
 	out      bytes.Buffer
 }
 
 func (l *Ladder) layoutLocked() *drawing {
-	d := &drawing{machines: l.machines, longest: len(All)}
+	d := &drawing{machines: l.machines, longest: len(All), clock: minClock}
 	for i, m := range l.machines {
 		n := utf8.RuneCountInString(m.Name)
 		d.longest = max(d.longest, n)
@@ -77,7 +83,7 @@ const (
 
 // line writes a line. A long text stands further left, if there is room.
 func (d *drawing) line(at, rails, mac, ends, text string) {
-	line := fmt.Sprintf("%6s %-*s %-9s  ", at, d.width, rails, mac)
+	line := fmt.Sprintf("%*s %-*s %-9s  ", d.clock, at, d.width, rails, mac)
 	if text != "" {
 		room := columns - utf8.RuneCountInString(line+text) - len("  ")
 		line += fmt.Sprintf("%-*s  ", min(endColumns, max(0, room)), ends)
@@ -90,10 +96,10 @@ func (d *drawing) line(at, rails, mac, ends, text string) {
 // step draws one step.
 func (d *drawing) step(s *Step) {
 	if s.Note != "" {
-		fmt.Fprintf(&d.out, "%6s %-*s %s\n", "", d.width, d.rung(s), s.Note)
+		fmt.Fprintf(&d.out, "%*s %-*s %s\n", d.clock, "", d.width, d.rung(s), s.Note)
 		return
 	}
-	at := fmt.Sprintf("%.1f", s.At.Seconds()*1000)
+	at := s.clock()
 	mac := d.short(s.SrcMAC) + " > " + d.short(s.DstMAC)
 	if !s.Src.IsValid() {
 		d.line(at, d.rung(s), mac, s.Text, "")
@@ -101,6 +107,9 @@ func (d *drawing) step(s *Step) {
 	}
 	d.line(at, d.rung(s), mac, end(s.Src)+" > "+end(s.Dst), s.Text)
 }
+
+// clock is when the step was, in milliseconds.
+func (s *Step) clock() string { return fmt.Sprintf("%.1f", s.At.Seconds()*1000) }
 
 // end writes an address, with its port if there is one.
 func end(a netip.AddrPort) string {

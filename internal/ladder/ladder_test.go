@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf8"
 
 	"landline"
 	"landline/internal/ladder"
@@ -208,6 +209,33 @@ func TestUnitsAreSegments(t *testing.T) {
 		t.Errorf("%+v", steps)
 	} else if want := "FIN ACK seq 1 ack 1"; steps[1].Text != want {
 		t.Errorf("%q, not %q", steps[1].Text, want)
+	}
+}
+
+// All that is drawn stands in columns, however long it took.
+func TestColumnsStayWhereTheyAreForHours(t *testing.T) {
+	l := ladder.New(ladder.Machine{Name: "desk", MAC: mac(1)}, ladder.Machine{Name: "shed", MAC: mac(2)})
+	for _, at := range []time.Duration{0, 20 * time.Second, 3 * time.Hour} {
+		fin := segment(0)
+		fin[47] |= byte(wire.FlagFIN)
+		l.Frame(time.Unix(0, 0).Add(at), &link.Frame{Head: fin})
+	}
+	l.Note("more")
+	var out strings.Builder
+	l.Draw(&out, 0)
+	_, drawn, _ := strings.Cut(out.String(), "\n\n")
+	at := -1
+	for line := range strings.Lines(drawn) {
+		for _, head := range []string{"link", ":01 >", ":02 >", "more"} {
+			if before, _, ok := strings.Cut(line, head); ok && at < 0 {
+				at = utf8.RuneCountInString(before)
+			} else if ok && at != utf8.RuneCountInString(before) {
+				t.Errorf("a column moves:\n%s", drawn)
+			}
+		}
+	}
+	if at < 0 {
+		t.Errorf("nothing is drawn:\n%s", drawn)
 	}
 }
 
