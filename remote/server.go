@@ -78,8 +78,11 @@ type Server struct {
 
 // Serve answers the connections of ln until ctx ends; then it closes ln, ends
 // what runs (TERM, then KILL), tells the clients so, and returns nil. It returns
-// an error if ln fails.
+// an error if ln fails, or there is no Admit.
 func (s *Server) Serve(ctx context.Context, ln net.Listener) error {
+	if s.Admit == nil {
+		return errNoAdmit
+	}
 	stop := context.AfterFunc(ctx, func() { ln.Close() })
 	defer stop()
 	var wg sync.WaitGroup
@@ -220,6 +223,7 @@ type jobTable struct {
 const maxKnown = 1 << 16
 
 var (
+	errNoAdmit  = errors.New("a Server needs Admit to serve a listener")
 	errJobKnown = errors.New("a job with this id has been started before")
 	errJobsFull = errors.New("as many jobs run here as may")
 )

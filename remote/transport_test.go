@@ -199,6 +199,20 @@ func flipUnderTLS(t *testing.T, d *dialer, wrap wrapper, recorded *cable, stride
 	return noticed.Load()
 }
 
+// Who may come in is nobody's to guess: without Admit there is an error at once, and no crash when somebody comes.
+func TestServerWithoutAdmitServesNoListener(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	ended, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := (&Server{}).Serve(ended, ln); !errors.Is(err, errNoAdmit) {
+		t.Errorf("it ends with %v", err)
+	}
+}
+
 // TestUnfinishedHelloHasTenSeconds has clients that are slow before their hello.
 func TestUnfinishedHelloHasTenSeconds(t *testing.T) {
 	hello := encode(helloLine, "")
