@@ -141,7 +141,7 @@ func (d *dialer) reach(ctx context.Context) (net.Conn, error) {
 		return l.dialMachine(ctx, d.addr)
 	}
 	nc, err := d.reachWorld(ctx)
-	return nc, hintLAN(d.addr, err)
+	return nc, hintLAN(ctx, d.addr, err)
 }
 
 func (d *dialer) reachWorld(ctx context.Context) (net.Conn, error) {
@@ -234,12 +234,22 @@ func (d *dialer) accept(ctx context.Context, e *identity.HostKeyError) bool {
 	return true
 }
 
+// speaksOtherwise says whether a server of TLS has no protocol in common with landline.
+func speaksOtherwise(err error) bool {
+	const noApplicationProtocol = tls.AlertError(120)
+	op, ok := errors.AsType[*net.OpError](err)
+	return ok && op.Op == "remote error" && op.Err.Error() == noApplicationProtocol.Error()
+}
+
 // plain says what a failure to connect means, without the address.
 func plain(err error) error {
+	if h, ok := err.(*hinted); ok {
+		return &hinted{plain(h.error), h.advice}
+	}
 	if dns, ok := errors.AsType[*net.DNSError](err); ok && dns.IsNotFound {
 		return &hinted{errors.New("no such host"), "is the name right? getent hosts " + dns.Name}
 	}
-	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok {
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || speaksOtherwise(err) {
 		return &hinted{errors.New("what answers there is not landline"), "is the port right? without one it is " + defaultPort}
 	}
 	op, ok := errors.AsType[*net.OpError](err)

@@ -99,7 +99,7 @@ type way struct {
 func (f *forwardFlags) parseWay(s string) (*way, error) {
 	listen, target, ok := strings.Cut(s, "=")
 	if !ok {
-		return nil, fmt.Errorf("%q: it is LISTEN=TARGET", s)
+		return nil, &hinted{fmt.Errorf("%q: it is LISTEN=TARGET", s), "such as 8080=80 or 5432=db:5432"}
 	}
 	w := &way{}
 	var err error

@@ -45,7 +45,11 @@ func (l *lanClient) dialMachine(ctx context.Context, address string) (net.Conn, 
 	if errno, ok := err.(syscall.Errno); ok {
 		err = os.NewSyscallError("connect", errno)
 	}
-	return nil, &net.OpError{Op: "dial", Net: "tcp", Err: err}
+	err = &net.OpError{Op: "dial", Net: "tcp", Err: err}
+	if errors.Is(err, syscall.EHOSTUNREACH) {
+		err = &hinted{err, "is it on? landline lan ps --name " + l.name}
+	}
+	return nil, err
 }
 
 // domainWithin is how long a LAN may take to say which one it is.
@@ -98,11 +102,27 @@ func fullName(addr string) (string, bool) {
 	return name, strings.Contains(name, ".")
 }
 
-// hintLAN says of a name that is not found and looks like that of a machine on a LAN that there is no such LAN.
-func hintLAN(addr string, err error) error {
-	name, _ := fullName(addr)
-	if _, ok := errors.AsType[*net.DNSError](err); ok && strings.HasSuffix(name, ".lan") {
-		return &hinted{errors.New("no such host, and no LAN with the domain lan is up here"), "landline lan up"}
+// hintLAN says of a name that is not found what it would be on a LAN that is up here, or if it looks like that of a
+// machine on a LAN that there is no such LAN.
+func hintLAN(ctx context.Context, addr string, err error) error {
+	dns, ok := errors.AsType[*net.DNSError](err)
+	if !ok || !dns.IsNotFound {
+		return err
 	}
-	return err
+	name, full := fullName(addr)
+	switch {
+	case full && strings.HasSuffix(name, ".lan"):
+		return &hinted{errors.New("no such host, and no LAN with the domain lan is up here"), "landline lan up"}
+	case full:
+		return err
+	}
+	all, _ := lansUp(ctx)
+	var names []string
+	for _, l := range all {
+		names = append(names, name+"."+l.domain(ctx))
+	}
+	if len(names) == 0 {
+		return err
+	}
+	return &hinted{err, "on a LAN that is up here it is " + strings.Join(names, ", ")}
 }

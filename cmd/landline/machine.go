@@ -114,6 +114,9 @@ func (a *app) host(f *machineFlags, args []string) error {
 // config reads the addresses.
 func (f *machineFlags) config() (landline.Config, error) {
 	cfg := landline.Config{DHCP: f.dhcp, Hostname: f.hostname, Probes: 1}
+	if f.hostname != "" && !domainName().MatchString(f.hostname) {
+		return cfg, &hinted{fmt.Errorf("--hostname %s: not a name of DNS", f.hostname), "such as --hostname shed"}
+	}
 	for _, s := range f.addrs {
 		p, err := netip.ParsePrefix(s)
 		if err != nil {
