@@ -241,17 +241,19 @@ func (a *app) runOn(f *runFlags, h host, words []string, out *output) (remote.Re
 		connect = func(ctx context.Context) (*remote.Client, error) { return d.connectKept(ctx, f.keep) }
 	}
 	cl, err := connect(ctx)
-	stop()
 	if err != nil {
+		stop()
 		return neverStarted(err), err
 	}
 	defer cl.Close()
 	cmd := f.command(words)
 	if f.tty {
+		stop()
 		return f.runSeated(d, cl, cmd, out)
 	}
-	signals, stop := passSignals(cancel)
-	defer stop()
+	signals, over := passSignals(cancel)
+	defer over()
+	stop() // now that nothing falls between
 	cmd.Stdin, cmd.Signals = os.Stdin, signals
 	return f.runOver(ctx, d, cl, cmd, out)
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"os/signal"
+	"sync/atomic"
 	"syscall"
 )
 
@@ -54,10 +55,12 @@ func cancelOnSignal(cancel context.CancelCauseFunc) (stop func()) {
 }
 
 // passSignals hands signals to the command. The second that asks it to end ends
-// landline's work, and at the third the system ends the program.
+// landline's work, and at the third the system ends the program. So does one that comes after stop: to give each back to the
+// system takes longer than a short command.
 func passSignals(cancel context.CancelCauseFunc) (names <-chan string, stop func()) {
 	in := make(chan os.Signal, 8)
 	out := make(chan string, 8)
+	var over atomic.Bool
 	for _, s := range passedOn {
 		if !signal.Ignored(s) { // nohup means that the command there goes on as well
 			signal.Notify(in, s)
@@ -66,6 +69,9 @@ func passSignals(cancel context.CancelCauseFunc) (names <-chan string, stop func
 	go func() {
 		asked := 0
 		for s := range in {
+			if over.Load() {
+				os.Exit(exitSignal + interruptedBy(s).number)
+			}
 			if s == os.Interrupt || s == syscall.SIGTERM {
 				asked++
 			}
@@ -79,8 +85,5 @@ func passSignals(cancel context.CancelCauseFunc) (names <-chan string, stop func
 			}
 		}
 	}()
-	return out, func() {
-		signal.Stop(in)
-		close(in)
-	}
+	return out, func() { over.Store(true) }
 }
