@@ -19,6 +19,10 @@ const (
 	// strangersEvery is how often somebody who is not let in is written down: what strangers do must not
 	// push out of the files what guests did.
 	strangersEvery = time.Second
+	// gatherFor is how long the lines of copied files may wait for more of them, because a write for each costs a
+	// copy of small files a tenth of its speed. Whatever else happens is written down at once, and they with it.
+	gatherFor  = 100 * time.Millisecond
+	gatherMost = 32 << 10 // bytes
 )
 
 // An auditFile is where a server's events are written to, one JSON line each. It may be used concurrently.
@@ -31,9 +35,10 @@ type auditFile struct {
 	f        *os.File
 	info     fs.FileInfo
 	size     int64
-	stranger time.Time // when the last one was written down
-	more     int64     // strangers since then
-	failing  bool      // and that has been told
+	lines    bytes.Buffer // not yet in the file
+	stranger time.Time    // when the last one was written down
+	more     int64        // strangers since then
+	failing  bool         // and that has been told
 }
 
 // openAudit opens the file for who did what, if there is to be one. That nobody has asked for it by name is no
@@ -95,31 +100,54 @@ func (a *auditFile) write(e remote.Event) {
 		a.stranger = e.Time
 		line.More, a.more = a.more, 0
 	}
-	var b bytes.Buffer
-	err := printJSON(&b, line)
-	if err == nil {
-		err = a.appendLocked(b.Bytes())
+	waiting := a.lines.Len() > 0
+	if err := printJSON(&a.lines, line); err != nil {
+		a.toldLocked(err)
 	}
+	switch {
+	case e.What != remote.AuditFile || e.Reason != remote.Copied || a.lines.Len() >= gatherMost:
+		a.flushLocked()
+	case !waiting:
+		time.AfterFunc(gatherFor, a.flush)
+	}
+}
+
+func (a *auditFile) flush() {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.flushLocked()
+}
+
+// flushLocked writes the lines that wait.
+func (a *auditFile) flushLocked() {
+	if a.lines.Len() > 0 {
+		a.toldLocked(a.appendLocked(a.lines.Bytes()))
+		a.lines.Reset()
+	}
+}
+
+// toldLocked tells of the first of several failures.
+func (a *auditFile) toldLocked(err error) {
 	if err != nil && !a.failing {
 		a.log.Error("cannot write down who did what", "file", a.path, "err", err)
 	}
 	a.failing = err != nil
 }
 
-// appendLocked appends a line, to a new file if the one that is there is full, or another has taken its place.
-func (a *auditFile) appendLocked(line []byte) error {
+// appendLocked appends lines, to a new file if the one that is there is full, or another has taken its place.
+func (a *auditFile) appendLocked(lines []byte) error {
 	if now, err := os.Stat(a.path); a.f == nil || err != nil || !os.SameFile(now, a.info) {
 		if err := a.openLocked(); err != nil {
 			return err
 		}
 	}
-	if a.size > 0 && a.size+int64(len(line)) > a.most {
+	if a.size > 0 && a.size+int64(len(lines)) > a.most {
 		a.rotate()
 		if err := a.openLocked(); err != nil {
 			return err
 		}
 	}
-	n, err := a.f.Write(line)
+	n, err := a.f.Write(lines)
 	a.size += int64(n)
 	return err
 }
@@ -144,6 +172,7 @@ func (a *auditFile) close() {
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
+	a.flushLocked()
 	if a.f != nil {
 		a.f.Close()
 	}

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"landline/remote"
@@ -78,6 +79,40 @@ func TestAuditFileThatWasMovedAwayIsMadeAnew(t *testing.T) {
 	a.write(remote.Event{What: "run", Code: 2})
 	if e := events(t, path); len(e) != 1 || e[0]["code"] != 2.0 {
 		t.Errorf("there is %v", e)
+	}
+}
+
+// The lines of copied files wait for each other, but not for long, and for nothing else that happens.
+func TestLinesOfCopiedFilesAreWrittenTogether(t *testing.T) {
+	copied := func(code int) remote.Event {
+		return remote.Event{What: remote.AuditFile, Reason: remote.Copied, Code: code}
+	}
+	for name, then := range map[string]func(*auditFile){
+		"after a moment":         func(*auditFile) { time.Sleep(gatherFor + 1) },
+		"before what comes next": func(a *auditFile) { a.write(remote.Event{What: "run", Code: 3}) },
+		"before the end":         (*auditFile).close,
+		"when they are many": func(a *auditFile) {
+			many := copied(3)
+			many.Name = strings.Repeat("x", gatherMost)
+			a.write(many)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				path := filepath.Join(t.TempDir(), "audit")
+				a := openTestAudit(t, path)
+				a.write(copied(1))
+				a.write(copied(2))
+				if e := events(t, path); len(e) != 0 {
+					t.Errorf("there is %v at once", e)
+				}
+				then(a)
+				synctest.Wait()
+				if e := events(t, path); len(e) < 2 || e[0]["code"] != 1.0 || e[1]["code"] != 2.0 {
+					t.Errorf("there is %v", e)
+				}
+			})
+		})
 	}
 }
 
