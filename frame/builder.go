@@ -85,27 +85,36 @@ const hexDigits = "0123456789abcdef"
 func appendText(dst []byte, s string) []byte {
 	dst = append(dst, '"')
 	for i := 0; i < len(s); {
-		c := s[i]
-		if c < utf8.RuneSelf {
-			dst = appendASCII(dst, c)
+		start := i
+		for i < len(s) && isPlain(s[i]) {
 			i++
-			continue
 		}
-		r, n := utf8.DecodeRuneInString(s[i:])
-		dst = utf8.AppendRune(dst, r)
-		i += n
+		dst = append(dst, s[start:i]...)
+		switch {
+		case i == len(s):
+		case s[i] < utf8.RuneSelf:
+			dst = appendSpecial(dst, s[i])
+			i++
+		default:
+			r, n := utf8.DecodeRuneInString(s[i:])
+			dst = utf8.AppendRune(dst, r)
+			i += n
+		}
 	}
 	return append(dst, '"')
 }
 
-func appendASCII(dst []byte, c byte) []byte {
-	switch {
-	case c == 0:
+// isPlain says whether a byte of a text stands for itself.
+func isPlain(c byte) bool {
+	return c >= 0x20 && c < 0x7f && c != '"' && c != '\\'
+}
+
+func appendSpecial(dst []byte, c byte) []byte {
+	switch c {
+	case 0:
 		return utf8.AppendRune(dst, utf8.RuneError)
-	case c < 0x20 || c == 0x7f:
-		return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
-	case c == '"' || c == '\\':
+	case '"', '\\':
 		return append(dst, '\\', c)
 	}
-	return append(dst, c)
+	return append(dst, '\\', 'u', '0', '0', hexDigits[c>>4], hexDigits[c&15])
 }

@@ -30,11 +30,10 @@ func checkHeader(b []byte) (size int, err error) {
 	if p.space(); p.pos != len(b) {
 		return 0, errorf("%d bytes follow the header's object", len(b)-p.pos)
 	}
-	v := Header(b).Get("size")
-	if v == nil {
+	if p.size == nil {
 		return 0, nil
 	}
-	n, err := v.Int(0, MaxBody)
+	n, err := p.size.Int(0, MaxBody)
 	if err != nil {
 		return 0, errorf("size: %s", err.(*Error).Reason)
 	}
@@ -44,8 +43,9 @@ func checkHeader(b []byte) (size int, err error) {
 // A parser walks over JSON text. Its checking methods (value and what it calls)
 // trust nothing; member and rawValue walk text that has been checked.
 type parser struct {
-	b   []byte
-	pos int
+	b    []byte
+	pos  int
+	size Value // the header's member of this name, once it has been checked
 }
 
 // peek returns the byte at hand, or 0 at the end.
@@ -121,8 +121,12 @@ func (p *parser) object(depth int) error {
 			}
 		}
 		seen[n] = name
+		start := p.pos
 		if err := p.value(depth); err != nil {
 			return err
+		}
+		if depth == 1 && string(name) == "size" {
+			p.size = Value(p.b[start:p.pos])
 		}
 		if more, err := p.next('}'); !more {
 			return err
@@ -214,6 +218,9 @@ func (p *parser) number() error {
 func (p *parser) text() error {
 	p.pos++
 	for {
+		for p.pos < len(p.b) && isPlain(p.b[p.pos]) {
+			p.pos++
+		}
 		c := p.peek()
 		switch {
 		case p.pos == len(p.b):
@@ -227,8 +234,6 @@ func (p *parser) text() error {
 			}
 		case c < 0x20:
 			return p.fault("a control character in a text")
-		case c < utf8.RuneSelf:
-			p.pos++
 		default:
 			r, n := utf8.DecodeRune(p.b[p.pos:])
 			if r == utf8.RuneError && n == 1 {
@@ -315,6 +320,9 @@ func (p *parser) rawValue() Value {
 		switch c := p.b[p.pos]; c {
 		case '"':
 			p.skipText()
+			if depth == 0 {
+				return Value(p.b[start:p.pos])
+			}
 			p.pos-- // the loop steps over the quote
 		case '{', '[':
 			depth++
@@ -331,10 +339,13 @@ func (p *parser) rawValue() Value {
 }
 
 func (p *parser) skipText() {
-	for p.pos++; p.b[p.pos] != '"'; p.pos++ {
-		if p.b[p.pos] == '\\' {
-			p.pos++
+	for i := p.pos + 1; ; i++ {
+		switch p.b[i] {
+		case '\\':
+			i++
+		case '"':
+			p.pos = i + 1
+			return
 		}
 	}
-	p.pos++
 }
