@@ -324,10 +324,12 @@ func TestNoisyGrandchildIsReadUntilTheTimeout(t *testing.T) {
 	})
 }
 
+// TestNoisyGrandchildIsReadUntilCancelled has a grandchild that never pauses, so that its pipe
+// is never silent, however seldom it gets to run.
 func TestNoisyGrandchildIsReadUntilCancelled(t *testing.T) {
 	l := newLine(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := sh("setsid sh -c 'echo $$; " + noisy + "' & exit 4")
+	cmd := sh("setsid sh -c 'echo $$; exec yes' & exit 4")
 	cmd.KillAfter = 10 * time.Millisecond
 	lines, result := l.background(t, ctx, cmd)
 	pid := <-lines
@@ -336,6 +338,8 @@ func TestNoisyGrandchildIsReadUntilCancelled(t *testing.T) {
 		<-lines
 	}
 	cancel()
+	for range lines { // Run waits until what has come is written
+	}
 	if r := <-result; r.Reason != Cancelled {
 		t.Errorf("%+v", r)
 	}
