@@ -110,6 +110,30 @@ func TestNeighborSolicitIsAnswered(t *testing.T) {
 	})
 }
 
+// "Routers SHOULD create a new entry for the target address"; "Hosts SHOULD silently discard the advertisement" (RFC 9131,
+// Section 6.1.1).
+func TestRouterLearnsWhoIsNewFromAnAdvertisement(t *testing.T) {
+	for _, router := range []bool{false, true} {
+		bubble(t, func(t *testing.T) {
+			l := newLab(t, Config{Forwarding: router}, InterfaceConfig{})
+			m := wire.AppendLinkAddr(wire.AppendNeighborAdvert(nil, wire.NeighborOverride, their6), wire.NDPTargetLinkAddr, theirMAC)
+			l.receive(ndpFrame(their6, allNodes, m))
+			l.wrote()
+			var got []string
+			for _, n := range l.i.Neighbors() {
+				got = append(got, fmt.Sprint(n.Addr, n.MAC, n.State))
+			}
+			var want []string
+			if router {
+				want = append(want, fmt.Sprint(their6, theirMAC, NeighborStale))
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("a router, %t, knows %v, not %v", router, got, want)
+			}
+		})
+	}
+}
+
 func TestBadNDPIsDropped(t *testing.T) {
 	solicit := func() []byte { return wire.AppendNeighborSolicit(nil, our6) }
 	withAddr := func(b []byte) []byte { return wire.AppendLinkAddr(b, wire.NDPSourceLinkAddr, theirMAC) }

@@ -105,6 +105,7 @@ func (in *input) neighborAdvert(p *Packet, m wire.ICMPv6) Drop {
 	return in.learn(heard{
 		ip: a.Target(), mac: linkAddr(a.Options(), wire.NDPTargetLinkAddr), kind: heardAdvert,
 		solicited: f&wire.NeighborSolicited != 0, override: f&wire.NeighborOverride != 0, router: f&wire.NeighborRouter != 0,
+		toRouter: in.i.stack.cfg.Forwarding,
 	})
 }
 

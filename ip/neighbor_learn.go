@@ -15,6 +15,8 @@ type heard struct {
 
 	// Of an advertisement.
 	solicited, override bool
+	// Of an advertisement, that we are a router, which learns from it who is new.
+	toRouter bool
 	// Of an advertisement, what it says; of others, that the neighbor is certainly a router.
 	router bool
 	// Of others, that the neighbor is certainly not a router.
@@ -51,6 +53,9 @@ func (n *neighbors) learn(now time.Time, h heard) error {
 	e := n.table[h.ip]
 	switch h.kind {
 	case heardAdvert:
+		if e == nil && h.toRouter {
+			return n.create(now, h)
+		}
 		n.advert(now, e, h)
 	case heardReply:
 		h.override, h.solicited = true, e != nil && e.solicits != 0
@@ -69,7 +74,8 @@ func (n *neighbors) learn(now time.Time, h heard) error {
 }
 
 // create makes a neighbor that has spoken first. "If an entry does not already exist, the
-// node SHOULD create a new one and set its reachability state to STALE" (Section 7.2.3).
+// node SHOULD create a new one and set its reachability state to STALE" (Section 7.2.3). Of an advertisement,
+// "Routers SHOULD create a new entry for the target address" and hosts should not (RFC 9131, Section 6.1.1).
 func (n *neighbors) create(now time.Time, h heard) error {
 	if h.mac == (wire.MAC{}) {
 		return nil

@@ -185,6 +185,13 @@ func TestNeighborsLearnTheUnknownOnlyFromWhoWantsAnAnswer(t *testing.T) {
 			t.Errorf("kind %d: %s, want %s", kind, got, want)
 		}
 	}
+	for mac, want := range map[wire.MAC]string{macA: "stale A", {}: "none"} {
+		r := newNeighborRig(t, neighborLimits{})
+		r.hear(heard{ip: neighborIP, mac: mac, kind: heardAdvert, solicited: true, toRouter: true})
+		if got := r.state(); got != want {
+			t.Errorf("a router that hears of %v: %s, want %s", mac, got, want)
+		}
+	}
 }
 
 func TestNeighborTakesARPReplyAsProofOnlyIfAsked(t *testing.T) {

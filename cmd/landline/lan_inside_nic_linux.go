@@ -43,6 +43,7 @@ func (n *nic) open(mtu int) error {
 func (n *nic) prepareIPv6() error {
 	for _, s := range []struct{ name, value string }{
 		{"disable_ipv6", "0"}, {"accept_ra", "2"}, {"autoconf", "1"}, {"accept_dad", "0"}, {"router_solicitation_delay", "0"},
+		{"ndisc_notify", "1"}, // so that the LAN knows the address for the machine's name (RFC 9131)
 	} {
 		err := os.WriteFile(filepath.Join("/proc/sys/net/ipv6/conf", n.name, s.name), []byte(s.value), 0)
 		if errors.Is(err, os.ErrNotExist) {
