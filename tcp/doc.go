@@ -48,7 +48,8 @@
 // leave in the order in which they were made; what others cause meanwhile goes with it. Nobody holds a lock
 // while sending, and nobody waits for a device: a batch for which that has no room is parked with its connection until the
 // device says that it has. Payload is sent from the ring where it lies (hold in acked.go), and who copies reads and writes in
-// the rings (conn_lend.go).
+// the rings (conn_lend.go). A large Write is sent from the user's memory (sendtext.go), and to a large Read that waits text comes
+// into his (intake.go), so that between two machines of a process a byte may be copied once.
 //
 // What strangers can make a host keep is small: a SYN is a record until its handshake is over (syn.go), and a cookie
 // if there are too many (cookie.go); TIME-WAIT is another record (timewait.go, table.go); all buffers count
