@@ -147,7 +147,7 @@ func (c *Conn) errno(err syscall.Errno) syscall.Errno {
 // wakeLocked gives tokens to those who wait.
 func (c *Conn) wakeLocked() {
 	c.wakeReaderLocked(c.endedLocked())
-	if c.turn != nil && c.closed {
+	if c.turn != nil && (c.closed || !c.writing) {
 		signal(c.turn)
 	}
 	if c.writable != nil && (!c.t.maySend() || c.opened() && c.t.writable() >= int(c.t.snd.limit)/3) {

@@ -130,9 +130,7 @@ func (c *Conn) endWrite() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.writing = false
-	if c.turn != nil {
-		signal(c.turn)
-	}
+	c.wakeLocked()
 }
 
 // tryWrite writes what there is room for, or returns what to wait for.

@@ -66,7 +66,6 @@ func (c *Conn) tryRoom() (wait waiting, err error) {
 	err = c.whyNotWriteLocked()
 	switch {
 	case err != nil:
-		c.wakeLocked() // for the next one
 	case c.writing:
 		wait = waiting{token: waitLocked(&c.turn), over: c.limitsLocked().write.Done()}
 	case !c.t.hasSendRoom():
@@ -74,9 +73,12 @@ func (c *Conn) tryRoom() (wait waiting, err error) {
 		if c.t.more {
 			c.t.more = false
 			c.unlock(time.Now())
-			return wait, nil
+		} else {
+			c.mu.Unlock()
 		}
+		return wait, nil
 	}
+	c.wakeLocked() // for the next one: nothing is written here
 	c.mu.Unlock()
 	return wait, err
 }
@@ -94,9 +96,6 @@ func (c *Conn) Fill(n int, put func(room []byte) (int, error)) (int, error) {
 	c.mu.Lock()
 	c.t.takeRoom(n, n == len(b))
 	c.writing = false
-	if c.turn != nil {
-		signal(c.turn)
-	}
 	c.unlock(time.Now())
 	return n, err
 }
