@@ -50,6 +50,7 @@ type Conn struct {
 	gone    bool   // from the table
 	ttl     uint8  // of packets; 0 is what the link says
 	tos     uint8  // their Diffserv field
+	readers int32  // how many goroutines wait for something to read
 	resume  func() // resumeSending
 }
 

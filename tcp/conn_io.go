@@ -9,7 +9,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 	for {
 		var n int
 		var err error
-		if n, wait, err = c.tryRead(b, wait.into); wait.token == nil {
+		if n, wait, err = c.tryRead(b, wait); wait.token == nil {
 			return n, err
 		}
 		wait.wait()
@@ -30,13 +30,10 @@ func (w waiting) wait() {
 	}
 }
 
-// tryRead reads without waiting, or returns what to wait for. If into, b has been waiting for what comes.
-func (c *Conn) tryRead(b []byte, into bool) (n int, wait waiting, err error) {
+// tryRead reads without waiting, or returns what to wait for. last is what has been waited for already.
+func (c *Conn) tryRead(b []byte, last waiting) (n int, wait waiting, err error) {
 	c.mu.Lock()
-	if into {
-		n = c.t.endReceiveInto() // whatever has happened since then
-	}
-	if n == 0 {
+	if n = c.endAwaitLocked(last); n == 0 { // otherwise that is read, whatever has happened since then
 		n, err = c.readLocked(b)
 	}
 	switch {
@@ -63,13 +60,26 @@ func (c *Conn) readLocked(b []byte) (n int, err error) {
 	return n, err
 }
 
-// awaitTextLocked returns what to wait for, until there is something to read. If b is large, that comes right into it.
+// awaitTextLocked returns what to wait for, until there is something to read. If b is large, and nobody else waits, that comes
+// right into it. endAwaitLocked must be called after that.
 func (c *Conn) awaitTextLocked(b []byte) waiting {
 	over := c.limitsLocked().read.Done()
-	if len(b) >= largeLeast && c.t.receiveInto(b) {
+	if c.readers++; c.readers == 1 && len(b) >= largeLeast {
+		c.t.receiveInto(b)
 		return waiting{waitLocked(&c.filled), over, true}
 	}
 	return waiting{waitLocked(&c.readable), over, false}
+}
+
+// endAwaitLocked returns how much has come into the memory of who has waited.
+func (c *Conn) endAwaitLocked(last waiting) int {
+	if last.token == nil {
+		return 0
+	}
+	if c.readers--; last.into {
+		return c.t.endReceiveInto()
+	}
+	return 0
 }
 
 // afterReadLocked lets go of the lock after something has been taken from what has arrived. Most of the time

@@ -12,18 +12,21 @@ import (
 // Lend waits for something to read, and returns some of it, in place: it is good until TakeBack is called, which must be. Others
 // wait until then. The errors are those of Read.
 func (c *Conn) Lend() ([]byte, error) {
+	var wait waiting
 	for {
-		b, wait, err := c.tryLend()
-		if wait.token == nil {
+		var b []byte
+		var err error
+		if b, wait, err = c.tryLend(wait); wait.token == nil {
 			return b, err
 		}
 		wait.wait()
 	}
 }
 
-func (c *Conn) tryLend() (b []byte, wait waiting, err error) {
+func (c *Conn) tryLend(last waiting) (b []byte, wait waiting, err error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.endAwaitLocked(last)
 	if err = c.mayReadLocked(1); err == nil && !c.lent {
 		if b = c.t.lend(chunk); len(b) > 0 {
 			c.lent = true
@@ -35,7 +38,7 @@ func (c *Conn) tryLend() (b []byte, wait waiting, err error) {
 		c.wakeLocked() // for the next one
 		return nil, wait, err
 	}
-	return nil, waiting{token: waitLocked(&c.readable), over: c.limitsLocked().read.Done()}, nil
+	return nil, c.awaitTextLocked(nil), nil
 }
 
 // TakeBack ends Lend. The first n bytes have been read.

@@ -7,17 +7,12 @@ type intake struct {
 	n int    // how much of it is filled
 }
 
-// receiveInto has text put into p, which must not be empty, until endReceiveInto is called. The ring is empty. It reports
-// false if somebody else's memory is there already.
-func (t *tcb) receiveInto(p []byte) bool {
+// receiveInto has text put into p until endReceiveInto is called.
+func (t *tcb) receiveInto(p []byte) {
 	if t.in == nil {
 		t.in = new(intake)
 	}
-	if t.in.b != nil {
-		return false
-	}
 	t.in.b = p
-	return true
 }
 
 // endReceiveInto returns how many bytes have been put there.
@@ -29,10 +24,13 @@ func (t *tcb) endReceiveInto() int {
 }
 
 // putInto puts what it can of text that is next in turn into the memory of who waits, and returns how much that is. What
-// comes behind something in the ring goes there too.
+// comes behind something in the ring goes there too, and so does all that follows: others may have read what was in between.
 func (t *tcb) putInto(data []byte) int {
-	if t.in == nil || t.rcv.ring.Len() > 0 || t.rcv.shut || t.early != nil && t.early.set.Len() > 0 {
+	if t.in == nil || t.rcv.shut {
 		return 0
+	}
+	if t.rcv.ring.Len() > 0 || t.early != nil && t.early.set.Len() > 0 {
+		t.in.b = t.in.b[:t.in.n]
 	}
 	n := copy(t.in.b[t.in.n:], data)
 	t.in.n += n

@@ -136,3 +136,36 @@ func TestLargeReadersShareTheText(t *testing.T) {
 		})
 	}
 }
+
+// Who waits with much room does not come before who has waited longer.
+func TestLargeReaderWaitsItsTurn(t *testing.T) {
+	bubble(t, link.CableConfig{}, tcp.Config{}, func(t *testing.T, a, b *machine) {
+		ca, cb := connected(t, a, b)
+		var got [2]int
+		var all sync.WaitGroup
+		for k, size := range []int{100, 20_000} {
+			all.Go(func() {
+				buf := make([]byte, size)
+				for {
+					n, err := cb.Read(buf)
+					if err != nil {
+						return
+					}
+					got[k] += n
+				}
+			})
+			synctest.Wait()
+		}
+		for range 10 {
+			if err := write(ca, "text"); err != nil {
+				t.Error(err)
+			}
+			synctest.Wait()
+		}
+		ca.CloseWrite()
+		all.Wait()
+		if got != [2]int{20, 20} {
+			t.Errorf("the first got %d bytes of 40, the second %d", got[0], got[1])
+		}
+	})
+}
