@@ -105,8 +105,9 @@ func (c *Conn) settleLocked(now time.Time) {
 	}
 }
 
-// endLocked notes why the connection has ended, and no longer waits for a device to take what is left.
+// endLocked notes why the connection has ended, and no longer waits for a device to take what is left, nor for somebody to send it.
 func (c *Conn) endLocked() {
+	c.handed = false
 	if c.t.err != 0 {
 		c.failure, c.t.err = c.errno(c.t.err), 0
 	}
