@@ -168,6 +168,7 @@ const largeLeast = 8 << 10
 
 // putLocked writes what there is room for. What somebody else will send must not lie in the user's memory.
 func (c *Conn) putLocked(b []byte) int {
+	c.t.more = false // what Fill has kept was for this
 	if len(b) >= largeLeast && !c.sending {
 		return c.t.borrow(b)
 	}

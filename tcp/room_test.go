@@ -72,3 +72,20 @@ func TestWhoAwaitedRoomNeedNotWrite(t *testing.T) {
 		ca.Close()
 	})
 }
+
+// Less than a segment is kept for what follows, and what follows may be a Write.
+func TestWriteEndsWhatFillKeeps(t *testing.T) {
+	bubble(t, link.CableConfig{}, tcp.Config{}, func(t *testing.T, a, b *machine) {
+		ca, cb := connected(t, a, b)
+		ca.Fill(10, func(room []byte) (int, error) { return len(room), nil })
+		if n := cb.Info().Unread; n != 0 {
+			t.Errorf("%d bytes were not kept", n)
+		}
+		if err := write(ca, "text"); err != nil {
+			t.Error(err)
+		}
+		if n := cb.Info().Unread; n != 14 {
+			t.Errorf("%d bytes of 14 have arrived when Write has returned", n)
+		}
+	})
+}
