@@ -96,7 +96,7 @@ func (t *tcb) takeNewACK(now instant, s *segment, d *delivery) {
 	t.rtt.backoff = 0
 }
 
-// discardACKed frees what the ring holds from before snd.una.
+// discardACKed frees what is held from before snd.una.
 func (t *tcb) discardACKed() {
 	n := min(t.snd.una.Since(t.snd.base), t.snd.text.Len())
 	if n <= 0 {

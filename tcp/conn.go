@@ -28,7 +28,7 @@ type Conn struct {
 	// Tokens: there is one if there may be something to do, for one goroutine. Who leaves something to do
 	// puts it back. They are made when somebody waits for the first time.
 	readable, writable, turn chan struct{}
-	filled                   chan struct{} // of who waits with his memory, besides readable
+	filled                   chan struct{} // is readable for who waits with his memory, while others have that
 
 	mu      sync.Mutex
 	t       *tcb

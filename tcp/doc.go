@@ -45,7 +45,8 @@
 //	Conn.wakeLocked  wakes Read, Write or Dial                   conn.go
 //
 // A Read, a Write, a Close and a timer do the same from the lock on. One goroutine sends for a connection at a time, so that segments
-// leave in the order in which they were made; what others cause meanwhile goes with it. Nobody holds a lock
+// leave in the order in which they were made; what others cause meanwhile goes with it. What an acknowledgment lets go may be left
+// to who waits in Write (handOverLocked in conn_send.go). Nobody holds a lock
 // while sending, and nobody waits for a device: a batch for which that has no room is parked with its connection until the
 // device says that it has. Payload is sent from the ring where it lies (hold in acked.go), and who copies reads and writes in
 // the rings (conn_lend.go). A large Write is sent from the user's memory (sendtext.go), and to a large Read that waits text comes

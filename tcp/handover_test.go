@@ -4,8 +4,11 @@ import (
 	"context"
 	"net"
 	"net/netip"
+	"os"
+	"syscall"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"landline/link"
 )
@@ -64,4 +67,34 @@ func TestResetIsNotHandedOver(t *testing.T) {
 			t.Errorf("%d wait for room", n)
 		}
 	})
+}
+
+// Who gives up waiting at that moment sends what he has been left to send all the same, and until then the timers run.
+func TestWhatWasHandedOverIsSentByWhoGivesUp(t *testing.T) {
+	ends := map[error]func(c *Conn){
+		os.ErrDeadlineExceeded: func(c *Conn) { c.SetWriteDeadline(time.Unix(1, 0)) },
+		net.ErrClosed:          func(c *Conn) { c.Close() },
+		syscall.EPIPE:          func(c *Conn) { c.CloseWrite() },
+	}
+	for want, end := range ends {
+		synctest.Test(t, func(t *testing.T) {
+			a, c, peer, full := handed(t)
+			if c.t.retransmit == 0 || c.due == 0 {
+				t.Error("no timer runs")
+			}
+			end(c)
+			before := c.Info()
+			if _, _, err := c.tryWrite(full); err != want {
+				t.Errorf("%v, want %v", err, want)
+			}
+			if after := c.Info(); before.Unsent < handLeast || before.Unsent-after.Unsent < handLeast {
+				t.Errorf("%v: %d bytes to send before, %d after", want, before.Unsent, after.Unsent)
+			}
+			if n := a.waiting.Load(); n != 0 {
+				t.Errorf("%d wait for room", n)
+			}
+			peer.Close()
+			c.Close()
+		})
+	}
 }

@@ -60,9 +60,8 @@ type outgoing struct {
 	optLen   uint8
 	opt      [wire.MaxTCPOptions]byte
 
-	// The payload lies in the send ring, in one piece or two. A unit is always in one.
-	// It stays as it is until the next call of the core, or until release after
-	// a hold.
+	// The payload lies in the send ring or in the memory of a user who writes, in one piece or two. That of a unit is made in
+	// one. It stays as it is until the next call of the core, or until release after a hold; after giveBack, repoint finds it.
 	payload [2][]byte
 }
 
