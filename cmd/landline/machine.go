@@ -19,6 +19,7 @@ import (
 
 	"landline"
 	"landline/link"
+	"landline/wire"
 )
 
 // machineFlags are those of `landline host`.
@@ -56,7 +57,11 @@ not answered, for two that answer each other never end.
 
 An address that was asked for is first looked for on the network, and it is an error if another
 machine has it. A line tells of each address once it is up and the services answer there. Without
---addr and --dhcp the machine has the IPv6 addresses that it finds by itself.`,
+--addr and --dhcp the machine has the IPv6 addresses that it finds by itself.
+
+A machine with a --hostname has the same hardware address each time it is started on the same network: it is kept in
+--state. So the LAN knows it again, and it has the address and the name that it had, also if it was killed. One that is
+started beside another of its name has another one.`,
 		Example: `  # as root, or with sudo before each ip; $USER is who runs landline
   ip tuntap add tap0 mode tap user $USER && ip addr add 10.0.0.1/24 dev tap0
   ip addr add fd00::1/64 dev tap0 nodad && ip link set tap0 up
@@ -78,6 +83,7 @@ machine has it. A line tells of each address once it is up and the services answ
 	fl.StringVar(&f.hostname, "hostname", "", "`NAME` that DHCP servers are told")
 	fl.StringVar(&f.capture, "capture", "", "write all frames to `FILE`, in the pcapng format of Wireshark")
 	f.line.register(cmd, "for serve: ")
+	fl.Lookup("state").Usage = "`DIR` in which the machine's hardware address is kept, and for serve the jobs that outlive their connection\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline)"
 	return cmd
 }
 
@@ -99,6 +105,7 @@ func (a *app) host(f *machineFlags, args []string) error {
 	if m.line, err = a.lineOf(f, services); err != nil {
 		return err
 	}
+	defer m.release()
 	dev, err := m.open(f)
 	if err != nil {
 		return err
@@ -145,13 +152,14 @@ type machine struct {
 	endServing func()         // or nil
 	busy       sync.WaitGroup // of those who answer, until the host is closed
 
+	kept    *os.File // of the hardware address, or nil
 	file    *os.File // of the capture, or nil
 	capture *link.PcapNG
 }
 
 // open opens the device that was asked for.
 func (m *machine) open(f *machineFlags) (link.Device, error) {
-	dev, err := f.device()
+	dev, err := f.device(m.hardware(f))
 	if err != nil {
 		return nil, err
 	}
@@ -167,12 +175,12 @@ func (m *machine) open(f *machineFlags) (link.Device, error) {
 	return link.Capture(dev, m.capture), nil
 }
 
-func (f *machineFlags) device() (link.Device, error) {
+func (f *machineFlags) device(mac wire.MAC) (link.Device, error) {
 	switch {
 	case f.tap != "" && f.socket != "":
 		return nil, errors.New("--tap and --socket: a machine has one of them")
 	case f.tap != "":
-		dev, err := link.OpenTAP(link.TAPConfig{Name: f.tap})
+		dev, err := link.OpenTAP(link.TAPConfig{Name: f.tap, MAC: mac})
 		if err != nil {
 			return nil, &hinted{fmt.Errorf("--tap %s: %w", f.tap, bare(err)), hintTAP(f.tap, err)}
 		}
@@ -182,7 +190,7 @@ func (f *machineFlags) device() (link.Device, error) {
 		if err != nil {
 			return nil, &hinted{fmt.Errorf("--socket %s: %w", f.socket, bare(err)), "who has the network must listen there first"}
 		}
-		return link.NewStream(conn, link.Info{Name: "eth0"}), nil
+		return link.NewStream(conn, link.Info{Name: "eth0", MAC: mac}), nil
 	}
 	return nil, &hinted{errors.New("no network"), "name one with --tap or --socket; landline host --help"}
 }

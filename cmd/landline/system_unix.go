@@ -44,6 +44,9 @@ func watchWindow(ctx context.Context, resized chan<- remote.Window) {
 	}
 }
 
+// lockNow locks a file for this process, unless another has locked it.
+func lockNow(f *os.File) error { return unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) }
+
 // inputWaits reports whether somebody has given this program something to read that it has not read.
 func inputWaits() bool {
 	info, err := os.Stdin.Stat()

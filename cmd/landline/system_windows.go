@@ -6,6 +6,8 @@ import (
 	"syscall"
 	"time"
 
+	"golang.org/x/sys/windows"
+
 	"landline/remote"
 )
 
@@ -38,6 +40,12 @@ func watchWindow(ctx context.Context, resized chan<- remote.Window) {
 			return
 		}
 	}
+}
+
+// lockNow locks a file for this process, unless another has locked it.
+func lockNow(f *os.File) error {
+	const flags = windows.LOCKFILE_EXCLUSIVE_LOCK | windows.LOCKFILE_FAIL_IMMEDIATELY
+	return windows.LockFileEx(windows.Handle(f.Fd()), flags, 0, 1, 0, new(windows.Overlapped))
 }
 
 // inputWaits reports whether somebody has given this program something to read that it has not read.
