@@ -10,6 +10,7 @@ require (
 	github.com/klauspost/cpuid/v2 v2.0.12 // indirect
 	github.com/zeebo/blake3 v0.2.4 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
+	lukechampine.com/blake3 v1.4.1 // indirect
 )
 
 require (

@@ -4,8 +4,6 @@ import (
 	"hash/fnv"
 	"strconv"
 	"time"
-
-	"github.com/zeebo/blake3"
 )
 
 // An identMaker makes idents: texts that change whenever a file's content may
@@ -47,23 +45,4 @@ func (m *identMaker) of(info *diskInfo) string {
 		return "" // times far outside of any clock's
 	}
 	return string(b)
-}
-
-// A hasher is BLAKE3-256.
-type hasher struct {
-	h   *blake3.Hasher
-	sum [32]byte
-}
-
-func newHasher() *hasher { return &hasher{h: blake3.New()} }
-
-func (h *hasher) add(p []byte) { _, _ = h.h.Write(p) }
-
-func (h *hasher) reset() { h.h.Reset() }
-
-// take returns the hash of what was added, and begins anew.
-func (h *hasher) take() hash256 {
-	h.h.Sum(h.sum[:0])
-	h.h.Reset()
-	return h.sum
 }
