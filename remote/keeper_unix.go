@@ -340,6 +340,15 @@ func (k *keeper) resize(call *serverCall, w Window) {
 	}
 }
 
+// stop closes an output of the command for the run's own call. One whose place another has taken only wants no more itself.
+func (k *keeper) stop(call *serverCall, s *spool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if k.owner == call {
+		s.stop()
+	}
+}
+
 // leave counts a call out, and says whether it was still the run's own.
 func (k *keeper) leave(call *serverCall) (own bool) {
 	k.mu.Lock()
@@ -400,9 +409,7 @@ func (v *viewer) copy(s *spool, r *spoolReader, to *sendStream) {
 		_, err = to.Write(b[:n])
 		if errors.Is(err, errStopped) {
 			r.leave(false)
-			if v.rank > 0 {
-				s.stop()
-			}
+			v.k.stop(v.call, s)
 		}
 		if err != nil {
 			return // a client that is gone may come back for what it has not taken

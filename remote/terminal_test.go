@@ -309,6 +309,49 @@ func TestWhoTakesAJobTakesItsPlace(t *testing.T) {
 	waitFor(t, "its end", func() bool { return state(t, l, "shell") == Cancelled })
 }
 
+// TestWhoHasLostAJobClosesItsOutputNoMore has a client that does not take its output lose the command
+// to another, and only then say that it wants no more.
+func TestWhoHasLostAJobClosesItsOutputNoMore(t *testing.T) {
+	l := newKeepingLine(t)
+	text := lines(20_000_000) // more than fits all buffers on the way
+	l.file(t, "text", string(text), 0o600)
+	cmd := sh("cat text; while ! test -e go; do sleep 0.01; done; cat text; exit 6")
+	cmd.Job, cmd.Linger = "a", time.Minute
+	give := make(chan struct{})
+	cmd.Stdout = writerFunc(func([]byte) (int, error) {
+		<-give
+		return 0, errFull
+	})
+	first := make(chan Result, 1)
+	go func() {
+		r, _ := l.Run(t.Context(), cmd)
+		first <- r
+	}()
+	waitFor(t, "its output", func() bool {
+		jobs, err := l.Jobs(t.Context())
+		return err == nil && len(jobs) == 1 && jobs[0].StdoutBytes == int64(len(text))
+	})
+	all := newTally(int64(len(text)))
+	second := make(chan Result, 1)
+	other := l.dial(t)
+	go func() {
+		r, err := other.Attach(t.Context(), Attachment{Job: "a", Take: true, Stdout: all})
+		if err != nil {
+			t.Error(err)
+		}
+		second <- r
+	}()
+	<-all.enough
+	close(give)
+	if r := <-first; r.Reason != Cancelled || r.Error != errTakenOver.Error() {
+		t.Errorf("who lost it: %+v", r)
+	}
+	l.file(t, "go", "", 0o600)
+	if r := <-second; r.Reason != Exited || r.Code != 6 || all.n.Load() != int64(2*len(text)) {
+		t.Errorf("who took it: %+v, %d bytes", r, all.n.Load())
+	}
+}
+
 // TestShellOverABreakingLineMissesNoKey breaks the line of a job that was taken, and
 // whose input so begins anywhere.
 func TestShellOverABreakingLineMissesNoKey(t *testing.T) {
