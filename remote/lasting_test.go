@@ -75,6 +75,7 @@ type faultyLine struct {
 	most  int64 // bytes until the harm
 	back  int64 // the same toward the server
 	harms int   // how many are left; then connections are left alone
+	dials int
 	ended sync.WaitGroup
 	leave context.CancelFunc
 	ctx   context.Context
@@ -90,6 +91,7 @@ func newFaultyLine(t *testing.T, s *Server, r *rand.Rand, harms int, most int64)
 func (f *faultyLine) next() *cable {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.dials++
 	c := &cable{toServer: f.r.IntN(2) == 0, at: f.r.Int64N(f.most), harmed: make(chan struct{}), gone: make(chan struct{}), forgets: true}
 	if c.toServer {
 		c.at = f.r.Int64N(f.back)
@@ -111,6 +113,13 @@ func (f *faultyLine) next() *cable {
 		f.harms--
 	}
 	return c
+}
+
+// left is how many harms are left.
+func (f *faultyLine) left() int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.harms
 }
 
 // dial makes a connection. Where it stalls, the client is told at once what else it
@@ -249,9 +258,9 @@ func killedServers(t *testing.T, kills int) {
 	}
 }
 
-// TestLongRunSurvivesItsLineAndItsServer has one command write for long, while its line is
-// harmed and its server killed, at random.
-func TestLongRunSurvivesItsLineAndItsServer(t *testing.T) { longRun(t, 15_000_000, 30, 3) }
+// TestLongRunSurvivesItsLineAndItsServer has one command read and write for long, while its
+// line is harmed and its server killed, at random.
+func TestLongRunSurvivesItsLineAndItsServer(t *testing.T) { longRun(t, 8_000_000, 30, 3) }
 
 func longRun(t *testing.T, total int64, harms, kills int) {
 	r := random(t)
@@ -259,10 +268,11 @@ func longRun(t *testing.T, total int64, harms, kills int) {
 	t.Cleanup(func() { endJobs(t, &Server{State: socket + ".state"}) })
 	starts := filepath.Join(t.TempDir(), "starts")
 	kill := serveAt(t, socket)
-	f := newFaultyLine(t, nil, r, harms, total/int64(3*harms))
-	f.socket, f.back = socket, 400
+	f := newFaultyLine(t, nil, r, harms, 3*total/int64(2*harms)) // so that all are done before its end
+	f.socket = socket
 	step := total / int64(kills+1)
-	var out numbered
+	var out, errs numbered
+	var calm int64 // how far it had come when all harm was done
 	paced := &pacedWriter{w: &out, stop: func() int64 {
 		if out.n > 0 && kills > 0 {
 			kills--
@@ -270,44 +280,72 @@ func longRun(t *testing.T, total int64, harms, kills int) {
 			os.Remove(socket)
 			kill = serveAt(t, socket)
 		}
+		if f.left() > 0 {
+			calm = out.n
+		}
 		return 1 + step/2 + r.Int64N(step/2)
 	}}
 	cl, err := f.dial(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd := sh(`echo x >>"$1"; seq 1000000000 | head -c "$2"; exit 9`, starts, strconv.FormatInt(total, 10))
-	cmd.Stdout = paced
+	cmd := sh(echoing, starts)
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = io.LimitReader(new(numbers), total), paced, &errs
+	began := time.Now()
 	res, err := (&Lasting{Dial: f.dial, Within: time.Minute}).Run(t.Context(), cl, cmd)
 	cl.Close()
 	f.close()
 	kill()
-	if err != nil || res.Reason != Exited || res.Code != 9 || res.StdoutBytes != total || out.n != total || out.wrong != 0 {
-		t.Errorf("%+v, %v, %d bytes of %d, the first that is wrong at %d", res, err, out.n, total, out.wrong-1)
+	t.Logf("%d bytes three ways in %v, harmed at least as far as %d, over %d connections",
+		total, time.Since(began).Round(time.Second), calm, f.dials)
+	if err != nil || res.Reason != Exited || res.Code != 9 || res.StdoutBytes != total || res.StderrBytes != total {
+		t.Errorf("%+v, %v", res, err)
+	}
+	for name, got := range map[string]numbered{"stdout": out, "stderr": errs} {
+		if got.n != total || got.wrong != 0 {
+			t.Errorf("%s: %d bytes of %d, the first that is wrong at %d", name, got.n, total, got.wrong-1)
+		}
 	}
 	if b, err := os.ReadFile(starts); string(b) != "x\n" || f.harms > 0 || kills > 0 {
 		t.Errorf("started %d times (%v); %d harms and %d kills were not done", bytes.Count(b, []byte("x")), err, f.harms, kills)
 	}
 }
 
-// A numbered is a writer that expects what lines gives, at any length.
+// Numbers are what lines gives, without an end.
+type numbers struct {
+	line int
+	rest []byte // of the line
+}
+
+func (r *numbers) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = r.next()
+	}
+	return len(p), nil
+}
+
+func (r *numbers) next() byte {
+	if len(r.rest) == 0 {
+		r.line++
+		r.rest = append(strconv.AppendInt(r.rest[:0], int64(r.line), 10), '\n')
+	}
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
+}
+
+// A numbered is a writer that expects numbers.
 type numbered struct {
+	numbers
 	n     int64
 	wrong int64 // 1 and where the first byte was that is wrong, or 0
-	line  int
-	rest  []byte // of the line
 }
 
 func (w *numbered) Write(p []byte) (int, error) {
 	for _, b := range p {
-		if len(w.rest) == 0 {
-			w.line++
-			w.rest = append(strconv.AppendInt(w.rest[:0], int64(w.line), 10), '\n')
-		}
-		if w.n++; b != w.rest[0] && w.wrong == 0 {
+		if w.n++; b != w.next() && w.wrong == 0 {
 			w.wrong = w.n
 		}
-		w.rest = w.rest[1:]
 	}
 	return len(p), nil
 }
