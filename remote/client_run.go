@@ -255,6 +255,8 @@ func (e *errand) result(call *clientCall, m *message) (Result, error) {
 	case r.Reason == Lost:
 		r.Error = cmp.Or(r.Error, "nobody saw its end")
 		return r, &unseenError{r.Error}
+	case r.Reason == Refused && e.started && !e.view: // it ran, and is not known there any more
+		return e.lost(&unseenError{cmp.Or(r.Error, "the server refuses to go on with it")})
 	case r.StdoutBytes != m.stdoutBytes || r.StderrBytes != m.stderrBytes:
 		return e.lost(ErrTruncated)
 	case !e.view && e.gap != [2]int64{}:

@@ -77,10 +77,11 @@ func (l *Lasting) carry(ctx context.Context, cl *Client, e *errand, goOn func(*C
 	for {
 		before := *e
 		r, err := goOn(cl)
+		broken := r.Reason == Lost && l.broken(cl, err) // by itself, and not by us
 		if cl != first {
 			cl.Close()
 		}
-		if r.Reason != Lost || ctx.Err() != nil || l.Within == 0 || !l.broken(cl, err) {
+		if !broken || ctx.Err() != nil || l.Within == 0 {
 			return r, err
 		}
 		if e.started != before.started || e.at != before.at {

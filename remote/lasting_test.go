@@ -452,6 +452,23 @@ func TestLineThatDoesNotComeBackIsLost(t *testing.T) {
 	}
 }
 
+// TestCommandThatIsForgottenIsLostAndNotRefused has a command's server forget it, when it runs.
+// Another line mends nothing then.
+func TestCommandThatIsForgottenIsLostAndNotRefused(t *testing.T) {
+	l, other := newKeepingLine(t), newKeepingLine(t)
+	cmd := sh("echo ready; exec sleep 600")
+	cmd.Stdout = writerFunc(func(p []byte) (int, error) {
+		go l.c.fail(ErrSilent)
+		return len(p), nil
+	})
+	dials := 0
+	lasting := &Lasting{Within: time.Minute, Dial: func(context.Context) (*Client, error) { dials++; return other.dial(t), nil }}
+	r, err := lasting.Run(t.Context(), l.Client, cmd)
+	if dials != 1 || r.Reason != Lost || r.Code != 0 || r.Error != errNoJob.Error() || err == nil || r.StdoutBytes != int64(len("ready\n")) {
+		t.Errorf("%+v, %v, after %d dials", r, err, dials)
+	}
+}
+
 type writerFunc func(p []byte) (int, error)
 
 func (f writerFunc) Write(p []byte) (int, error) { return f(p) }
