@@ -143,6 +143,9 @@ func checkDest(dest string) error {
 	if dest == "-" {
 		return &hinted{errors.New("-: a copy cannot go to standard output"), "run HOST -- cat PATH"}
 	}
+	if isStream(dest) {
+		return &hinted{fmt.Errorf("%s: a copy goes to a file, and takes its name", dest), "run HOST -- cat PATH"}
+	}
 	if strings.HasPrefix(dest, "./") || strings.HasPrefix(dest, "../") || filepath.IsAbs(dest) {
 		return nil
 	}
@@ -153,6 +156,21 @@ func checkDest(dest string) error {
 		return nil
 	}
 	return &hinted{fmt.Errorf("%q names another machine", dest), "DEST is on this machine; ./NAME for a file of that name"}
+}
+
+// isStream says whether a name is one of what programs read and write that is no file, or leads there. A link would be
+// replaced by the copy: /dev/stdout is one, whatever it leads to at the moment.
+func isStream(name string) bool {
+	switch dir, base := filepath.Split(filepath.Clean(name)); dir {
+	case "/dev/fd/", "/proc/self/fd/":
+		return true
+	case "/dev/":
+		if base == "stdin" || base == "stdout" || base == "stderr" {
+			return true
+		}
+	}
+	info, err := os.Stat(name)
+	return err == nil && !info.IsDir() && !info.Mode().IsRegular()
 }
 
 // mistakenPort says so if a path was perhaps meant as the port.
@@ -241,9 +259,19 @@ func (a *app) copyOn(f *copyFlags, h host, c remote.Copy, method copyMethod) (re
 		c.Progress = a.lister("")
 	}
 	c.OnError = func(name string, err error) {
-		bar.above(func() { a.fail(fmt.Errorf("%s: %w", asTyped(c.Paths, name), err)) })
+		bar.above(func() { a.fail(notCopied(c.Paths, name, err)) })
 	}
 	return copyOver(ctx, a.dialer(&f.lineFlags, h), c, method)
+}
+
+// notCopied is what is said of an entry that failed.
+func notCopied(paths []string, name string, err error) error {
+	far, ok := errors.AsType[*remote.CopyError](err)
+	err = fmt.Errorf("%s: %w", asTyped(paths, name), err)
+	if ok && far.Text == syscall.ENOENT.Error() && strings.ContainsAny(name, "*?[") {
+		err = &hinted{err, "patterns are not expanded there; get the folder, with --exclude"}
+	}
+	return err
 }
 
 // asTyped returns the name of an entry with the path, of those that were asked for, which it was found under: the

@@ -140,7 +140,7 @@ func (m *copyFanout) one(ctx context.Context, h host) {
 	if c.DryRun {
 		c.Progress = m.a.lister(h.text)
 	}
-	c.OnError = func(name string, err error) { m.a.fail(fmt.Errorf("%s: %s: %w", h.text, asTyped(c.Paths, name), err)) }
+	c.OnError = func(name string, err error) { m.a.fail(fmt.Errorf("%s: %w", h.text, notCopied(c.Paths, name, err))) }
 	start := time.Now()
 	r, err := copyOver(ctx, m.dialer(h), c, m.method)
 	v := newCopyVerdict(h, &r, time.Since(start), err)
