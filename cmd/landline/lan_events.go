@@ -68,7 +68,7 @@ func eventOf(e *lan.Event) lanEvent {
 		out.Type = e.Type.String()
 	}
 	if e.Err != nil {
-		out.Error = e.Err.Error()
+		out.Error = bare(e.Err).Error() // the event has the addresses
 	}
 	return out
 }
