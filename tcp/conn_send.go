@@ -50,18 +50,14 @@ func (c *Conn) handOverLocked() bool {
 	return c.handed
 }
 
-// takeOverLocked is called by who has waited for room.
+// takeOverLocked is called by who has waited for room, and by who comes to write.
 func (c *Conn) takeOverLocked() {
-	if !c.waits {
-		return
+	if c.waits {
+		c.waits = false
+		c.layer.waiting.Add(-1)
 	}
-	c.waits = false
-	c.layer.waiting.Add(-1)
-	if !c.handed {
-		return
-	}
-	c.handed = false
-	if !c.sending {
+	if c.handed { // so that nobody has begun to send since
+		c.handed = false
 		now := time.Now()
 		c.sendLocked(now)
 		c.settleLocked(now)
