@@ -821,3 +821,124 @@ func TestRequestsOfKeepersAreStrict(t *testing.T) {
 	}
 	<-served
 }
+
+// A keeperByHand is what keeps a job, one connection after another. The job has no process.
+type keeperByHand struct {
+	t  *testing.T
+	j  *job
+	ln net.Listener
+}
+
+func newKeeperByHand(t *testing.T, s *Server, id string) *keeperByHand {
+	st, _ := s.store()
+	k := &keeperByHand{t: t, j: &job{m: message{job: id}, spec: processSpec{args: []string{"true"}, dir: "/"}, created: time.Now()}}
+	lock, err := st.create(k.j)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { lock.Close() })
+	if err := k.j.writeStarted(); err != nil {
+		t.Fatal(err)
+	}
+	if k.ln, err = net.Listen("unix", k.j.file(socketFile)); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { k.ln.Close() })
+	return k
+}
+
+// attached takes the next connection, and says where the streams of the call on it begin.
+func (k *keeperByHand) attached(stdin, stdout int64) (*peer, message) {
+	k.t.Helper()
+	nc, err := k.ln.Accept()
+	if err != nil {
+		k.t.Fatal(err)
+	}
+	p := newPeer(k.t, nc)
+	k.t.Cleanup(func() { nc.Close() })
+	p.send(`{"kind":"hello","version":1,"features":["attach"]}`, "")
+	m := p.expect(kindAttach)
+	p.send(fmt.Sprintf(`{"kind":"started","call":1,"job":%q,"stdin_offset":%d,"stdout_offset":%d}`, k.j.m.job, stdin, stdout), "")
+	return p, m
+}
+
+// TestKeeperThatBreaksOffAndLivesMixesNothing has the connection between a server and a keeper
+// break, and another one go on where it stopped, or not.
+func TestKeeperThatBreaksOffAndLivesMixesNothing(t *testing.T) {
+	for _, row := range []struct {
+		name          string
+		input         string // the client's; then it ends
+		taken         int    // of it, by the first connection
+		stdin, stdout int64  // where the second begins
+		why           error
+	}{
+		{"no input", "", 0, 0, 3, nil},
+		{"a gap", "", 0, 0, 4, errDropped},
+		{"all of the input", "ab", 2, 2, 3, nil},
+		{"some of the input", "ab", 2, 1, 3, errInputCut},
+	} {
+		t.Run(row.name, func(t *testing.T) { brokenOff(t, row.input, row.taken, row.stdin, row.stdout, row.why) })
+	}
+}
+
+func brokenOff(t *testing.T, input string, taken int, stdin, stdout int64, why error) {
+	home := t.TempDir()
+	l := newLineTo(t, &Server{Home: home, State: home + "/state"})
+	k := newKeeperByHand(t, l.server, "a")
+	var out bytes.Buffer
+	came := newTally(3)
+	cmd := Command{Args: []string{"true"}, Job: "a", Linger: time.Minute, Stdout: io.MultiWriter(&out, came)}
+	if input != "" {
+		cmd.Stdin = strings.NewReader(input)
+	}
+	result := make(chan Result, 1)
+	go func() {
+		r, _ := l.Client.Run(t.Context(), cmd)
+		result <- r
+	}()
+	first, _ := k.attached(0, 0)
+	first.send(`{"kind":"data","call":1,"fd":1,"offset":0}`, "abc")
+	if input != "" {
+		if m := first.expect(kindEnd); m.fd != 0 || m.offset != int64(taken) {
+			t.Fatalf("%+v", m)
+		}
+	}
+	<-came.enough
+	first.nc.Close()
+	second, m := k.attached(stdin, stdout)
+	if m.begin[1] != 3 {
+		t.Errorf("it is asked for the output from %d on", m.begin[1])
+	}
+	if why == nil && input != "" {
+		if m := second.expect(kindEnd); m.fd != 0 || m.offset != stdin {
+			t.Errorf("the input's end: %+v", m)
+		}
+	}
+	if why == nil {
+		k.end(t, "abcdef")
+		second.nc.Close()
+	}
+	var r Result
+	select {
+	case r = <-result:
+	case <-time.After(20 * time.Second):
+		t.Fatal("it does not end")
+	}
+	switch {
+	case why == nil && (r.Reason != Exited || r.Code != 5 || out.String() != "abcdef"):
+		t.Errorf("%+v, %q", r, out.String())
+	case why != nil && (r.Reason != Lost || r.Error != why.Error() || out.String() != "abc"):
+		t.Errorf("%+v, %q", r, out.String())
+	}
+}
+
+// end writes down the job's end, and its output.
+func (k *keeperByHand) end(t *testing.T, output string) {
+	if err := os.WriteFile(k.j.file("1.0000000000000000"), []byte(output), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := k.j.writeEnded(&ending{reason: Exited, code: 5}, [2]int64{int64(len(output)), 0}); err != nil {
+		t.Fatal(err)
+	}
+	k.ln.Close()
+}

@@ -29,6 +29,7 @@ var (
 	errNotYours   = errors.New("this key may see its own jobs only")
 	errDetached   = errors.New("left to go on without a client")
 	errMuteKeeper = errors.New("what keeps the job does not answer")
+	errInputCut   = errors.New("what keeps the job broke off amid its input")
 )
 
 func (s *Server) store() (store, bool) { return store{s.State}, s.State != "" }
@@ -101,7 +102,7 @@ func (call *serverCall) attach(m *message, nc net.Conn) ending {
 	if !ok {
 		return refusal(125, errNotKept.Error())
 	}
-	v := view{call: call, m: m}
+	v := view{call: call, m: m, fed: -1}
 	if nc != nil {
 		if e, final := v.relay(nc); final {
 			return e
@@ -198,6 +199,7 @@ type view struct {
 	// flows carry the outputs from the keeper. Each outlives it until the client has taken
 	// what came, which may be after it has taken all of the other output.
 	flows [2]sync.WaitGroup
+	fed   int64 // how long the input is that the keeper was given whole; 0 if the command wants no more, -1 before
 }
 
 // ofOwn says whether a call is to be the run's own.
@@ -273,6 +275,9 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 		select {
 		case <-begun:
 			begun = nil
+			if err := v.resumes(at, &uc.how); err != nil {
+				return ending{reason: Lost, err: err.Error()}, true
+			}
 			v.begin(uc.how)
 			v.join(&feed, up, uc, uc.how.begin[0])
 		case m := <-uc.exit:
@@ -296,6 +301,24 @@ func (v *view) relay(nc net.Conn) (e ending, final bool) {
 			return e, false
 		}
 	}
+}
+
+// resumes fails if the client, which knows where its streams began, cannot go on with those of
+// another connection to a keeper that lives: an output does not begin at its place, or input that the client has
+// sent is lost.
+func (v *view) resumes(at [2]int64, how *message) error {
+	if !v.started {
+		return nil
+	}
+	if v.call.stdin != nil && (v.fed < 0 || how.begin[0] < v.fed) {
+		return errInputCut
+	}
+	for i, s := range v.outs() {
+		if how.begin[i+1] != at[i] && s.fault() == nil {
+			return errDropped
+		}
+	}
+	return nil
 }
 
 // join joins the call's streams with those toward the keeper. The job's input
@@ -326,10 +349,14 @@ func (v *view) join(feed *sync.WaitGroup, up *Client, uc *clientCall, stdin int6
 	}
 	feed.Go(func() {
 		_, err := call.stdin.WriteTo(&skipping{uc.stdin, stdin})
-		switch {
-		case errors.Is(err, errStopped):
+		if errors.Is(err, errStopped) {
+			v.fed = 0
 			call.stdin.abandon()
-		case err == nil && call.stdin.whole():
+		}
+		if err == nil && call.stdin.whole() {
+			v.fed = call.stdin.position()
+		}
+		if err == nil && v.fed >= 0 {
 			uc.stdin.Close()
 		}
 	})
