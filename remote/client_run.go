@@ -481,7 +481,7 @@ func (cl *Client) await(ctx context.Context, call *clientCall, cmd *Command) (me
 		// Input or patience is at its end.
 		done = nil
 		if call.inputErr == nil && left(ctx) {
-			cl.detach(cmd.Job)
+			cl.detach(call, cmd.Job)
 		} else {
 			cl.cancel(call)
 		}

@@ -268,10 +268,11 @@ func (k *keeper) serve(call *serverCall, m *message) ending {
 	e := ending{reason: Cancelled, err: errTakenOver.Error()}
 	rank, ok := k.arrive(call, m)
 	switch {
+	case !ok:
 	case m.detach:
 		k.detach()
 		e.err = errDetached.Error()
-	case ok:
+	default:
 		if m.cancel {
 			k.end(errAsked)
 		}

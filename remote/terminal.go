@@ -111,10 +111,17 @@ func (cl *Client) resize(call *clientCall, w Window) {
 // left says whether a context has ended because the command is to be left.
 func left(ctx context.Context) bool { return errors.Is(context.Cause(ctx), ErrLeave) }
 
-// detach has a job go on without a client: the server ends its own call, and this one.
-func (cl *Client) detach(job string) {
+// detach has a job go on without a client: the server ends its own call, and the one that asks. If another client has
+// taken the job meanwhile, it stays that one's.
+func (cl *Client) detach(own *clientCall, job string) {
+	var rank int64
+	select {
+	case <-own.started:
+		rank = own.how.own
+	default:
+	}
 	call, err := cl.openCall(func(h *frame.Builder) {
-		h.Str("kind", kindAttach).Str("job", job).Bool("detach", true)
+		h.Str("kind", kindAttach).Str("job", job).Bool("detach", true).Int("own", rank)
 	}, nil, callShape{stderr: true})
 	if err == nil {
 		cl.forget(call)

@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"landline/frame"
 )
 
 // A seat is where somebody sits at a command's terminal.
@@ -350,6 +352,66 @@ func TestWhoHasLostAJobClosesItsOutputNoMore(t *testing.T) {
 	if r := <-second; r.Reason != Exited || r.Code != 6 || all.n.Load() != int64(2*len(text)) {
 		t.Errorf("who took it: %+v, %d bytes", r, all.n.Load())
 	}
+}
+
+// TestWhoHasLostAJobCannotLeaveItForAnother has a client leave a job that another has taken, before it
+// hears of that.
+func TestWhoHasLostAJobCannotLeaveItForAnother(t *testing.T) {
+	l := newKeepingLine(t)
+	l.linger = time.Minute
+	cmd := sh(`echo ready; read x; echo "<$x>"; exit 6`)
+	cmd.Job = "shell"
+	first := runAt(t, l, cmd)
+	first.sees("ready\r\n")
+	second := takeAt(t, l.dial(t), "shell")
+	first.ends()
+	for own, want := range []string{1: errTakenOver.Error(), 2: errDetached.Error()} {
+		if own == 0 {
+			continue
+		}
+		call, err := l.openCall(func(h *frame.Builder) {
+			h.Str("kind", kindAttach).Str("job", "shell").Bool("detach", true).Int("own", int64(own))
+		}, nil, callShape{stderr: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if m := <-call.exit; m.reason != Cancelled || m.err != want {
+			t.Errorf("left by %d: %s", own, m.err)
+		}
+		l.forget(call)
+	}
+	if r := second.ends(); r.Reason != Cancelled {
+		t.Errorf("%+v", r)
+	}
+}
+
+func TestWhoLeavesAJobSaysWhichCallIsLeft(t *testing.T) {
+	near, far := socketPair(t)
+	cl := NewClient(near, "test")
+	p := newPeer(t, far)
+	p.expect(kindHello)
+	p.send(`{"kind":"hello","version":1,"features":["attach"]}`, "")
+	ctx, leave := context.WithCancelCause(t.Context())
+	ended := make(chan struct{})
+	cmd := sh("true")
+	cmd.Linger = time.Minute
+	cmd.Stdout = writerFunc(func(b []byte) (int, error) {
+		leave(ErrLeave)
+		return len(b), nil
+	})
+	go func() {
+		defer close(ended)
+		cl.Run(ctx, cmd)
+	}()
+	p.expect(kindRun)
+	p.send(`{"kind":"started","call":1,"job":"a","own":7}`, "")
+	p.send(`{"kind":"data","call":1,"fd":1,"offset":0}`, "x")
+	if m := p.expect(kindAttach); !m.detach || m.own != 7 {
+		t.Errorf("%+v", m)
+	}
+	far.Close()
+	<-ended
+	cl.Close()
 }
 
 // TestShellOverABreakingLineMissesNoKey breaks the line of a job that was taken, and
