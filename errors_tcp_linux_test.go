@@ -113,7 +113,6 @@ func reset(c stream) {
 	c.Close()
 }
 
-func read(c io.Reader) error        { return second(c.Read(make([]byte, 1))) }
 func write(c io.Writer) error       { return second(c.Write([]byte("x"))) }
 func readNothing(c net.Conn) error  { return second(c.Read(nil)) }
 func writeNothing(c net.Conn) error { return second(c.Write(nil)) }

@@ -249,3 +249,5 @@ func TestTCPEndsWithItsHost(t *testing.T) {
 		}
 	})
 }
+
+func read(c io.Reader) error { return second(c.Read(make([]byte, 1))) }
