@@ -170,7 +170,7 @@ func TestSpoiltFramesHarmNobody(t *testing.T) {
 				if _, err := io.ReadFull(far, got); err != nil || !bytes.Equal(got, sent) {
 					t.Fatalf("after %d: %v", k, err)
 				}
-				if text := look(t.Context(), b, "shed.lan"); text != own(a, "dhcp").String() {
+				if text := look4(t.Context(), b, "shed.lan"); text != own(a, "dhcp").String() {
 					t.Fatalf("after %d: shed.lan is %s", k, text)
 				}
 				most = max(most, runtime.NumGoroutine())

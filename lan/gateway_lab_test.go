@@ -206,3 +206,9 @@ func look(ctx context.Context, h *landline.Host, name string) string {
 	}
 	return strings.Join(all, " ")
 }
+
+// look4 is look for the IPv4 address alone: a machine's others are there once the gateway has heard of them.
+func look4(ctx context.Context, h *landline.Host, name string) string {
+	address, _, _ := strings.Cut(look(ctx, h, name), " fd")
+	return address
+}

@@ -142,10 +142,10 @@ func TestRecordsOfTheConfiguration(t *testing.T) {
 			}
 		}
 		s.guest("printer", 2)
-		if got := look(t.Context(), guest, "printer.lan"); got != "10.77.0.200" {
+		if got := look4(t.Context(), guest, "printer.lan"); got != "10.77.0.200" {
 			t.Errorf("another machine took the name: %s", got)
 		}
-		if got := look(t.Context(), guest, "printer-2.lan"); got != "10.77.0.3" {
+		if got := look4(t.Context(), guest, "printer-2.lan"); got != "10.77.0.3" {
 			t.Errorf("that is called otherwise: %s", got)
 		}
 		if _, srv, err := guest.Resolver().LookupSRV(t.Context(), "http", "tcp", "lan"); err != nil || len(srv) != 2 || srv[0].Target != "shed.lan." || srv[0].Port != 80 {

@@ -60,7 +60,7 @@ func TestLeasesOutliveTheGateway(t *testing.T) {
 		if got := own(a, "dhcp"); got != had {
 			t.Errorf("%v, and before the gateway was killed %v", got, had)
 		}
-		if got := look(t.Context(), b, "shed.lan"); got != had.String() {
+		if got := look4(t.Context(), b, "shed.lan"); got != had.String() {
 			t.Errorf("the name is that of %s", got)
 		}
 	})
