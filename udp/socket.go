@@ -289,9 +289,9 @@ func (s *Socket) Close() error {
 	s.groups = nil
 	s.mu.Unlock()
 
+	s.layer.remove(s) // before anybody hears of the end, and may want the port again
 	s.readBy.Close()
 	s.writeBy.Close()
-	s.layer.remove(s)
 	for _, m := range groups {
 		m.i.Leave(m.group)
 	}
