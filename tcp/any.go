@@ -107,9 +107,9 @@ func (a *AnyListener) Close() error {
 	}
 	a.queue, a.pending = nil, map[tuple]*Pending{}
 	a.mu.Unlock()
-	a.acceptBy.Close()
 	a.layer.any.CompareAndSwap(a, nil)
 	a.layer.countForeign(-1)
+	a.acceptBy.Close()
 	return nil
 }
 
