@@ -329,7 +329,8 @@ func TestNoisyGrandchildIsReadUntilTheTimeout(t *testing.T) {
 func TestNoisyGrandchildIsReadUntilCancelled(t *testing.T) {
 	l := newLine(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	cmd := sh("setsid sh -c 'echo $$; exec yes' & exit 4")
+	// It speaks when the server knows of the exit: a command that exits while it is cancelled has exited.
+	cmd := sh("setsid sh -c 'while kill -0 $0 2>/dev/null; do sleep 0.01; done; echo $$; exec yes' $$ & exit 4")
 	cmd.KillAfter = 10 * time.Millisecond
 	lines, result := l.background(t, ctx, cmd)
 	pid := <-lines
