@@ -329,8 +329,7 @@ func TestNoisyGrandchildIsReadUntilTheTimeout(t *testing.T) {
 func TestNoisyGrandchildIsReadUntilCancelled(t *testing.T) {
 	l := newLine(t)
 	ctx, cancel := context.WithCancel(t.Context())
-	// It speaks when the server knows of the exit: a command that exits while it is cancelled has exited.
-	cmd := sh("setsid sh -c 'while kill -0 $0 2>/dev/null; do sleep 0.01; done; echo $$; exec yes' $$ & exit 4")
+	cmd := sh("setsid sh -c 'echo $$; exec yes' & exit 4")
 	cmd.KillAfter = 10 * time.Millisecond
 	lines, result := l.background(t, ctx, cmd)
 	pid := <-lines
@@ -341,7 +340,8 @@ func TestNoisyGrandchildIsReadUntilCancelled(t *testing.T) {
 	cancel()
 	for range lines { // Run waits until what has come is written
 	}
-	if r := <-result; r.Reason != Cancelled {
+	// Whether the command had exited when it was cancelled is a matter of a moment. Its grandchild's output ends either way.
+	if r := <-result; r.Reason != Cancelled && (r.Reason != Exited || r.Code != 4) {
 		t.Errorf("%+v", r)
 	}
 	wantGone(t, pid) // it left the group, but meets a closed pipe
