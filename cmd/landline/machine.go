@@ -59,7 +59,7 @@ An address that was asked for is first looked for on the network, and it is an e
 machine has it. A line tells of each address once it is up and the services answer there. Without
 --addr and --dhcp the machine has the IPv6 addresses that it finds by itself.
 
-A machine with a --hostname has the same hardware address each time it is started on the same network: it is kept in
+A machine with a --hostname has the same hardware address each time it is started on the same network with the same
 --state. So the LAN knows it again, and it has the address and the name that it had, also if it was killed. One that is
 started beside another of its name has another one.`,
 		Example: `  # as root, or with sudo before each ip; $USER is who runs landline
@@ -83,7 +83,7 @@ started beside another of its name has another one.`,
 	fl.StringVar(&f.hostname, "hostname", "", "`NAME` that DHCP servers are told")
 	fl.StringVar(&f.capture, "capture", "", "write all frames to `FILE`, in the pcapng format of Wireshark")
 	f.line.register(cmd, "for serve: ")
-	fl.Lookup("state").Usage = "`DIR` in which the machine's hardware address is kept, and for serve the jobs that outlive their connection\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline)"
+	fl.Lookup("state").Usage = "`DIR` that the machine's hardware address goes by, and for serve with the jobs that outlive their connection\n(default $XDG_STATE_HOME/landline, else ~/.local/state/landline)"
 	return cmd
 }
 

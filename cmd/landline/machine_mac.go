@@ -1,10 +1,8 @@
 package main
 
 import (
-	"crypto/rand"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,7 +24,7 @@ func (m *machine) hardware(f *machineFlags) wire.MAC {
 	return mac
 }
 
-// keptHardware reads the address, or makes it. Its file is locked as long as the machine is there: another one that is called
+// keptHardware makes the address of the name's file, which is locked as long as the machine is there: another one that is called
 // the same has an address of its own.
 func (m *machine) keptHardware(f *machineFlags) (mac wire.MAC, err error) {
 	dir, err := stateDir(f.line.state, "machines")
@@ -36,7 +34,8 @@ func (m *machine) keptHardware(f *machineFlags) (mac wire.MAC, err error) {
 	if err != nil {
 		return mac, err
 	}
-	file, err := os.OpenFile(filepath.Join(dir, strings.ToLower(f.hostname)+"-"+f.networkID()), os.O_RDWR|os.O_CREATE, 0o600)
+	path := filepath.Join(dir, strings.ToLower(f.hostname)+"-"+f.networkID())
+	file, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return mac, err
 	}
@@ -45,17 +44,7 @@ func (m *machine) keptHardware(f *machineFlags) (mac wire.MAC, err error) {
 		return mac, nil
 	}
 	m.kept = file
-	text, err := io.ReadAll(io.LimitReader(file, int64(len(mac)*3)))
-	if err != nil {
-		return mac, err
-	}
-	if mac, err = wire.ParseMAC(string(text)); err == nil && mac.IsLocal() && !mac.IsGroup() {
-		return mac, nil
-	}
-	rand.Read(mac[:])
-	mac[0] = mac[0]&^1 | 2 // local, and no group
-	_, err = file.WriteAt([]byte(mac.String()), 0)
-	return mac, err
+	return steadyMAC(path), nil
 }
 
 // release lets another machine have the hardware address.
