@@ -3,7 +3,9 @@ package identity
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
+	"io"
 	"net"
 	"time"
 
@@ -32,6 +34,8 @@ type Host struct {
 	New         bool          // it was not known and has been written down now
 }
 
+var errHungUp = errors.New("the server closed the connection in the handshake")
+
 // Handshake does the client's side of TLS on raw and checks that the answer
 // comes from host, written name:port as the user typed it. It ends with ctx.
 // If it fails, raw is closed; the error is a [*HostKeyError] if the host's
@@ -40,6 +44,9 @@ func (c *Client) Handshake(ctx context.Context, raw net.Conn, host string) (*Con
 	conn, found, err := c.handshake(ctx, raw, host)
 	if err != nil {
 		raw.Close()
+		if err == io.EOF {
+			err = errHungUp
+		}
 		return nil, Host{}, err
 	}
 	return conn, found, nil

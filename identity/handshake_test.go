@@ -581,6 +581,19 @@ func TestHandshakeEndsWithItsContext(t *testing.T) {
 	}
 }
 
+func TestAServerThatHangsUpIsSaidToHave(t *testing.T) {
+	w := newWorld(t)
+	near, far := loopback(t)
+	go func() {
+		discard(far, 1)
+		far.(*net.TCPConn).CloseWrite()
+	}()
+	if _, _, err := w.client.Handshake(t.Context(), near, worldHost); err != errHungUp {
+		t.Errorf("client: %v, want %v", err, errHungUp)
+	}
+	far.Close()
+}
+
 func TestServerRefusesWhatIsNotTLS(t *testing.T) {
 	for _, hello := range []string{"GET / HTTP/1.1\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n", "\x00\x00\x00\x00", ""} {
 		w := newWorld(t)

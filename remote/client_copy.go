@@ -30,6 +30,9 @@ func (cl *Client) Get(ctx context.Context, c Copy) (CopyResult, error) {
 // Put copies files and folders from this machine to the server, as [Client.Get]
 // does the other way.
 func (cl *Client) Put(ctx context.Context, c Copy) (CopyResult, error) {
+	if err := checkPatterns(c.Exclude); err != nil {
+		return CopyResult{}, err
+	}
 	s := source{paths: c.Paths, exclude: c.Exclude, limit: c.Limit, progress: c.Progress, onError: c.OnError}
 	header := func(h *frame.Builder) {
 		h.Str("kind", kindPut)
@@ -67,10 +70,12 @@ func (cl *Client) copy(ctx context.Context, header func(*frame.Builder), list []
 	})
 	defer stop()
 	r, err := engine(ctx, call.stdout, call.stdin)
-	call.stdin.Close()
 	if err != nil {
-		cl.cancel(call) // nothing, if it is the server that ended it
+		// Before the end of stdin, which alone is a copy that was cut off. It does
+		// nothing if it is the server that ended the call.
+		cl.cancel(call)
 	}
+	call.stdin.Close()
 	m, lost := cl.await(ctx, call, &Command{})
 	return r, copyError(ctx, m, lost, err)
 }

@@ -2,10 +2,13 @@ package remote
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path"
 	"strings"
 	"sync"
 	"testing"
@@ -237,6 +240,39 @@ func TestAClientEndsAGetOfWhatItDidNotAskFor(t *testing.T) {
 	}
 	if names, err := os.ReadDir(to); err != nil || len(names) > 0 {
 		t.Errorf("in the target: %v, %v", names, err)
+	}
+}
+
+func TestAClientThatFailsCancelsBeforeItEndsItsStream(t *testing.T) {
+	p, cl := peerOfClient(t)
+	ended := make(chan error, 1)
+	go func() {
+		_, err := cl.Get(t.Context(), Copy{Paths: []string{"f"}, Dest: t.TempDir() + "/no/such/"})
+		ended <- err
+	}()
+	p.expect(kindGet)
+	for m := p.expectAny(); m.kind != kindCancel; m = p.expectAny() {
+		if m.kind == kindEnd {
+			t.Error("the replies end before the call is cancelled: the server may take it for a cut")
+			break
+		}
+	}
+	p.send(`{"kind":"end","call":1,"fd":1,"offset":0}`, "")
+	p.send(`{"kind":"exit","call":1,"reason":"cancelled","code":0,"stdout_bytes":0}`, "")
+	if err := <-ended; !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want the reason of this side", err)
+	}
+}
+
+func TestAMalformedPatternOpensNoCall(t *testing.T) {
+	_, cl := peerOfClient(t)
+	for _, do := range []func(context.Context, Copy) (CopyResult, error){cl.Get, cl.Put} {
+		if _, err := do(t.Context(), Copy{Paths: []string{"f"}, Dest: ".", Exclude: []string{"["}}); !errors.Is(err, path.ErrBadPattern) {
+			t.Errorf("got %v", err)
+		}
+	}
+	if cl.last != 0 {
+		t.Errorf("%d calls were opened", cl.last)
 	}
 }
 

@@ -108,6 +108,16 @@ func (p *peer) expect(kind string) message {
 	}
 }
 
+// expectAny takes one message of any kind.
+func (p *peer) expectAny() message {
+	p.t.Helper()
+	m, _, err := p.next()
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return m
+}
+
 // goodbye takes messages until the connection ends, and returns the goodbye.
 func (p *peer) goodbye() (reason, text string) {
 	p.t.Helper()
