@@ -17,8 +17,9 @@ import (
 )
 
 const (
-	// leaveWithin is how long who has typed an escape waits for the other side.
-	leaveWithin = 2 * time.Second
+	// leaveWithin is how long who has typed an escape waits for the other side. By then
+	// it has killed what does not heed a hang-up.
+	leaveWithin = remote.DefaultKillAfter + time.Second
 	// seatWithin is how long a lost line of a shell is made anew, if nobody says.
 	seatWithin = time.Hour
 )
@@ -71,8 +72,11 @@ func (s *seat) carry(do sitting) (remote.Result, error) {
 		return neverStarted(err), err
 	}
 	defer s.rise()
+	// At a signal the command is left with its line. So ctx is not ended then, for that
+	// would end the command.
 	ctx, cancel := context.WithCancelCause(context.Background())
-	defer cancel(nil)
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
 	ends := make(chan os.Signal, 1)
 	for _, sig := range endings {
 		if !signal.Ignored(sig) {
@@ -81,7 +85,7 @@ func (s *seat) carry(do sitting) (remote.Result, error) {
 	}
 	defer signal.Stop(ends)
 	resized := make(chan remote.Window)
-	go watchWindow(ctx, resized)
+	go watchWindow(watching, resized)
 
 	type outcome struct {
 		r   remote.Result
@@ -98,6 +102,7 @@ func (s *seat) carry(do sitting) (remote.Result, error) {
 	for {
 		select {
 		case o := <-done:
+			defer cancel(nil)
 			if ctx.Err() != nil || o.r.Reason == remote.Lost {
 				s.breakOff()
 			}
