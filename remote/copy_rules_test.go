@@ -507,7 +507,6 @@ func TestASourceRefusesWhatBreaksTheRules(t *testing.T) {
 		"more failures than entries":       newScript().add("have", nil, "n", 1, "count", 2).add("failed", nil, "n", 1, "error", "x").add("failed", nil, "n", 1, "error", "x").add("failed", nil, "n", 1, "error", "x"),
 		"a failure without reason":         newScript().add("failed", nil, "n", 1),
 		"done before the answers":          newScript().add("want", nil, "n", 1).add("done", nil),
-		"done before the source":           newScript().add("want", nil, "n", 1, "count", 2).add("done", nil),
 		"a record":                         newScript().add("chunk", []byte("x"), "n", 1, "offset", 0),
 		"a body":                           newScript().add("want", []byte("x"), "n", 1),
 	} {
@@ -518,6 +517,21 @@ func TestASourceRefusesWhatBreaksTheRules(t *testing.T) {
 				t.Errorf("the source says %v, want a breach", err)
 			}
 		})
+	}
+}
+
+func TestASinkIsNotDoneBeforeTheSource(t *testing.T) {
+	b := answerBook{wake: make(chan struct{}, 1)}
+	b.announced(2)
+	if err := b.enter(&record{kind: repWant, n: 1, count: 2}); err != nil {
+		t.Fatal(err)
+	}
+	if _, ok := errors.AsType[*Breach](b.enter(&record{kind: repDone})); !ok {
+		t.Error("no breach")
+	}
+	b.overNow()
+	if err := b.enter(&record{kind: repDone}); err != nil {
+		t.Error(err)
 	}
 }
 
