@@ -151,10 +151,10 @@ func TestAddressesThatCannotBeKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := s.world.DialContext(t.Context(), "tcp", "[2001:db8::1]:80") // and the LAN has no IPv6
-		if err != nil {
-			t.Fatal(err)
+		if err == nil {                                                       // or the reset came before who dials was awake
+			_, err = c.Read(make([]byte, 1))
 		}
-		if _, err := c.Read(make([]byte, 1)); !errors.Is(err, syscall.ECONNRESET) {
+		if !errors.Is(err, syscall.ECONNRESET) {
 			t.Errorf("%v", err)
 		}
 		if e := s.told(lan.KindForward); len(e) != 1 || !errors.Is(e[0].Err, lan.ErrNotKept) {

@@ -50,6 +50,7 @@ func newSite(t *testing.T, cfg lan.GatewayConfig) *site {
 		cfg.DialContext = s.near.DialContext
 	}
 	s.gateway = s.start(cfg)
+	synctest.Wait() // or its first frames come to a port before the machine
 	return s
 }
 

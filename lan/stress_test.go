@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -156,6 +157,7 @@ func balance(t *testing.T, s *lan.Switch) {
 
 // Machines come and go while all talk.
 func TestPortsComeAndGoUnderLoad(t *testing.T) {
+	visits.Store(1 << 20)
 	synctest.Test(t, func(t *testing.T) {
 		s := lan.NewSwitch(lan.Config{})
 		defer s.Close()
@@ -186,11 +188,15 @@ func TestPortsComeAndGoUnderLoad(t *testing.T) {
 	})
 }
 
+// visits numbers the streams of those who come and go, apart from the others'.
+var visits atomic.Uint32
+
 // comeAndGo joins, speaks and leaves, one way or another.
 func comeAndGo(t *testing.T, s *lan.Switch, others []*machine, way int, mac wire.MAC) {
-	hello := append(frames(others[0].mac, mac, 10), frame(wire.Broadcast, mac, 0))
+	hello := append(frames(others[0].mac, mac, 10), frame(wire.Broadcast, mac, 10))
+	stream := visits.Add(1)
 	for i := range hello {
-		binary.BigEndian.PutUint32(hello[i].Head[20:], 1<<20+uint32(rand.Int32()))
+		binary.BigEndian.PutUint32(hello[i].Head[20:], stream)
 	}
 	if way == 0 {
 		near, far := link.NewCable(link.CableConfig{})
