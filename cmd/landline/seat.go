@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"sync"
@@ -36,26 +37,32 @@ type seat struct {
 	kept   bool // the command may be left
 	within time.Duration
 
+	keys   io.Reader   // what is typed, or standard input if that is no terminal
 	before *term.State // of the terminal, nil if standard input is none
 	rise   func()      // puts it back; it may be called often
 }
 
 // sitDown has the terminal pass on every key, until rise.
 func (s *seat) sitDown() error {
-	s.rise = func() {}
+	s.keys, s.rise = os.Stdin, func() {}
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
 		return nil
+	}
+	keys, err := openStdin()
+	if err != nil {
+		return err
 	}
 	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return fmt.Errorf("the terminal: %w", err)
 	}
-	s.before = before
+	s.keys, s.before = keys, before
 	s.d.seated = true
 	s.a.raw.Store(true)
 	s.rise = sync.OnceFunc(func() {
 		s.a.raw.Store(false)
+		keys.leave()
 		// A terminal that is gone needs no more.
 		_ = term.Restore(fd, before)
 	})
@@ -72,11 +79,6 @@ func (s *seat) carry(do sitting) (remote.Result, error) {
 		return neverStarted(err), err
 	}
 	defer s.rise()
-	// At a signal the command is left with its line. So ctx is not ended then, for that
-	// would end the command.
-	ctx, cancel := context.WithCancelCause(context.Background())
-	watching, unwatch := context.WithCancel(ctx)
-	defer unwatch()
 	ends := make(chan os.Signal, 1)
 	for _, sig := range endings {
 		if !signal.Ignored(sig) {
@@ -84,6 +86,15 @@ func (s *seat) carry(do sitting) (remote.Result, error) {
 		}
 	}
 	defer signal.Stop(ends)
+	return s.sit(do, ends)
+}
+
+// sit stays until the command has ended or is left, or one of ends comes: then the command
+// is left with its line. So its context does not end then, for that would end the command.
+func (s *seat) sit(do sitting, ends <-chan os.Signal) (remote.Result, error) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	watching, unwatch := context.WithCancel(ctx)
+	defer unwatch()
 	resized := make(chan remote.Window)
 	go watchWindow(watching, resized)
 
@@ -191,7 +202,7 @@ func (s *seat) typed(cancel context.CancelCauseFunc) *typed {
 	if s.before == nil {
 		keys = nil
 	}
-	return &typed{r: os.Stdin, escapeKeys: escapeKeys{char: s.escape, keys: keys}}
+	return &typed{r: s.keys, escapeKeys: escapeKeys{char: s.escape, keys: keys}}
 }
 
 // help says what the escapes are.

@@ -1,10 +1,9 @@
-//go:build unix
-
 package main
 
 import (
 	"context"
 	"errors"
+	"os"
 	"syscall"
 	"testing"
 	"time"
@@ -16,15 +15,15 @@ func TestASignalLeavesTheCommandAndDoesNotEndIt(t *testing.T) {
 	s := &seat{a: &app{}, d: &dialer{host: host{text: "shed"}}, job: "j", kept: true, within: time.Hour}
 	lineEnds, ended := make(chan struct{}), make(chan struct{})
 	command := make(chan context.Context, 1)
-	r, err := s.carry(func(ctx context.Context, _ *remote.Terminal, _ *typed) (remote.Result, error) {
+	ends := make(chan os.Signal, 1)
+	s.rise = func() {}
+	r, err := s.sit(func(ctx context.Context, _ *remote.Terminal, _ *typed) (remote.Result, error) {
 		defer close(ended)
 		command <- ctx
-		if err := syscall.Kill(syscall.Getpid(), syscall.SIGTERM); err != nil {
-			t.Error(err)
-		}
+		ends <- syscall.SIGTERM
 		<-lineEnds
 		return remote.Result{Reason: remote.Lost}, remote.ErrClosed
-	})
+	}, ends)
 	if _, ok := errors.AsType[*interrupted](err); !ok || r.Reason != remote.Running {
 		t.Errorf("got %+v, %v", r, err)
 	}
