@@ -128,11 +128,17 @@ func (a *app) put(f *copyFlags, args []string) error {
 		if err != nil {
 			return err
 		}
+		if isStreamName(path) {
+			return notToStream(path)
+		}
 		return a.putMany(f, list, sources, path)
 	}
 	h, dest, err := splitPlace(last)
 	if err != nil {
 		return misplaced(err, "landline get", sources[0])
+	}
+	if isStreamName(dest) {
+		return notToStream(dest)
 	}
 	err = a.copy(f, h, remote.Copy{Paths: sources, Dest: dest}, (*remote.Client).Put)
 	return mistakenPort(err, h, dest)
@@ -144,7 +150,7 @@ func checkDest(dest string) error {
 		return &hinted{errors.New("-: a copy cannot go to standard output"), "run HOST -- cat PATH"}
 	}
 	if isStream(dest) {
-		return &hinted{fmt.Errorf("%s: a copy goes to a file, and takes its name", dest), "run HOST -- cat PATH"}
+		return &hinted{notToStream(dest), "run HOST -- cat PATH"}
 	}
 	if strings.HasPrefix(dest, "./") || strings.HasPrefix(dest, "../") || filepath.IsAbs(dest) {
 		return nil
@@ -158,19 +164,26 @@ func checkDest(dest string) error {
 	return &hinted{fmt.Errorf("%q names another machine", dest), "DEST is on this machine; ./NAME for a file of that name"}
 }
 
-// isStream says whether a name is one of what programs read and write that is no file, or leads there. A link would be
-// replaced by the copy: /dev/stdout is one, whatever it leads to at the moment.
+func notToStream(dest string) error {
+	return fmt.Errorf("%s: a copy goes to a file, and takes its name", dest)
+}
+
+// isStream says whether a name here is one of what programs read and write that is no file, or leads there. A link would
+// be replaced by the copy.
 func isStream(name string) bool {
-	switch dir, base := filepath.Split(filepath.Clean(name)); dir {
+	info, err := os.Stat(name)
+	return isStreamName(filepath.ToSlash(name)) || err == nil && !info.IsDir() && !info.Mode().IsRegular()
+}
+
+// isStreamName says so by the name alone: /dev/stdout is a link, whatever it leads to at the moment.
+func isStreamName(name string) bool {
+	switch dir, base := path.Split(path.Clean(name)); dir {
 	case "/dev/fd/", "/proc/self/fd/":
 		return true
 	case "/dev/":
-		if base == "stdin" || base == "stdout" || base == "stderr" {
-			return true
-		}
+		return base == "stdin" || base == "stdout" || base == "stderr"
 	}
-	info, err := os.Stat(name)
-	return err == nil && !info.IsDir() && !info.Mode().IsRegular()
+	return false
 }
 
 // mistakenPort says so if a path was perhaps meant as the port.
@@ -259,7 +272,11 @@ func (a *app) copyOn(f *copyFlags, h host, c remote.Copy, method copyMethod) (re
 		c.Progress = a.lister("")
 	}
 	c.OnError = func(name string, err error) {
-		bar.above(func() { a.fail(notCopied(c.Paths, name, err)) })
+		err = notCopied(c.Paths, name, err)
+		if _, ok := errors.AsType[*remote.CopyError](err); ok {
+			err = fmt.Errorf("%s: %w", h.text, err) // it is from there
+		}
+		bar.above(func() { a.fail(err) })
 	}
 	return copyOver(ctx, a.dialer(&f.lineFlags, h), c, method)
 }
