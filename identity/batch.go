@@ -1,36 +1,21 @@
 package identity
 
 import (
-	"bufio"
-	"context"
 	"crypto/tls"
 	"net"
 	"sync"
 )
 
-const (
-	batchRead = 64 << 10 // bytes of a read from the network
-	// batchWrite is what gathers before it is written: seventeen records and their
-	// overhead, so that a write of 256 KiB with headers is one write to the network.
-	batchWrite = 17 * (16<<10 + 64)
-)
+// batchWrite is what gathers before it is written: seventeen records and their
+// overhead, so that a write of 256 KiB with headers is one write to the network.
+const batchWrite = 17 * (16<<10 + 64)
 
 // A Conn is a TLS connection between two sides that know each other. Unlike a
 // bare tls.Conn, which makes a system call for each record of 16 KiB, it writes
-// all records of one Write together, and reads as many as have come.
+// all records of one Write together.
 type Conn struct {
 	*tls.Conn
 	batch *batchConn
-}
-
-// shake does the handshake, and lets reads gather once it has gone well.
-func (c *Conn) shake(ctx context.Context) error {
-	if err := c.HandshakeContext(ctx); err != nil {
-		return err
-	}
-	// Nobody reads yet. A stranger gets no buffer.
-	c.batch.in = bufio.NewReaderSize(c.batch.Conn, batchRead)
-	return nil
 }
 
 // Write encrypts p and writes it.
@@ -47,19 +32,11 @@ func (c *Conn) Write(p []byte) (int, error) {
 // gather; otherwise they go out at once, as the handshake's must.
 type batchConn struct {
 	net.Conn
-	in *bufio.Reader // nil during the handshake
 
 	mu   sync.Mutex
 	held int
 	out  []byte
 	err  error // of a write that lost what had gathered; no other may follow it
-}
-
-func (b *batchConn) Read(p []byte) (int, error) {
-	if b.in == nil {
-		return b.Conn.Read(p)
-	}
-	return b.in.Read(p)
 }
 
 var batchPool = sync.Pool{New: func() any { return new([batchWrite]byte) }}

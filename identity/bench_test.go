@@ -57,7 +57,7 @@ func BenchmarkHandshake(b *testing.B) {
 			conf.VerifyConnection = func(cs tls.ConnectionState) error { _, err := client.judge(cs, host); return err }
 			batch := &batchConn{Conn: raw}
 			conn := &Conn{tls.Client(batch, conf), batch}
-			return conn, Host{}, conn.shake(ctx)
+			return conn, Host{}, conn.HandshakeContext(ctx)
 		})
 	})
 }

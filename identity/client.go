@@ -66,7 +66,7 @@ func (c *Client) handshake(ctx context.Context, raw net.Conn, host string) (*Con
 	}
 	batch := &batchConn{Conn: raw}
 	conn := &Conn{tls.Client(batch, conf), batch}
-	if err := conn.shake(ctx); err != nil {
+	if err := conn.HandshakeContext(ctx); err != nil {
 		return nil, Host{}, err
 	}
 	h := Host{Key: found.proof.key, Fingerprint: ssh.FingerprintSHA256(plainKey(found.proof.key))}

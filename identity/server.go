@@ -92,7 +92,7 @@ func (s *Server) Handshake(ctx context.Context, raw net.Conn) (*Conn, Peer, erro
 	}
 	batch := &batchConn{Conn: raw}
 	conn := &Conn{tls.Server(batch, conf), batch}
-	if err := conn.shake(ctx); err != nil {
+	if err := conn.HandshakeContext(ctx); err != nil {
 		linger(ctx, raw)
 		return nil, Peer{}, err
 	}
