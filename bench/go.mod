@@ -2,7 +2,10 @@ module landline/bench
 
 go 1.26.3
 
-require landline v0.0.0
+require (
+	landline v0.0.0
+	lukechampine.com/blake3 v1.4.1
+)
 
 require (
 	github.com/creack/pty v1.1.24 // indirect
@@ -10,7 +13,6 @@ require (
 	github.com/klauspost/cpuid/v2 v2.0.12 // indirect
 	github.com/zeebo/blake3 v0.2.4 // indirect
 	golang.org/x/crypto v0.58.0 // indirect
-	lukechampine.com/blake3 v1.4.1 // indirect
 )
 
 require (
