@@ -3,7 +3,6 @@ package identity
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -34,18 +33,23 @@ type Host struct {
 	New         bool          // it was not known and has been written down now
 }
 
-var errHungUp = errors.New("the server closed the connection in the handshake")
+// A hungUp is the end of a connection that the other side closed before it had shown
+// who it is. It is an [io.EOF].
+type hungUp struct{}
+
+func (hungUp) Error() string { return "the server closed the connection in the handshake" }
+func (hungUp) Unwrap() error { return io.EOF }
 
 // Handshake does the client's side of TLS on raw and checks that the answer
 // comes from host, written name:port as the user typed it. It ends with ctx.
 // If it fails, raw is closed; the error is a [*HostKeyError] if the host's
-// key is to blame. When it returns, the server may still refuse: see [Refused].
+// key is to blame, and an [io.EOF] if the server hangs up. When it returns, the server may still refuse: see [Refused].
 func (c *Client) Handshake(ctx context.Context, raw net.Conn, host string) (*Conn, Host, error) {
 	conn, found, err := c.handshake(ctx, raw, host)
 	if err != nil {
 		raw.Close()
 		if err == io.EOF {
-			err = errHungUp
+			err = hungUp{}
 		}
 		return nil, Host{}, err
 	}

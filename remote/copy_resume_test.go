@@ -445,12 +445,14 @@ func TestASinkKilledAtAnyStepLeavesOldOrNewAndNoLitter(t *testing.T) {
 	seed := rand.Uint64()
 	t.Logf("seed %d, %d steps", seed, steps)
 	random := rand.New(rand.NewPCG(seed, 0))
-	steps -= 10 // a few depend on how the two processes take turns
 	for at := random.IntN(3); at < steps; at += 1 + random.IntN(steps/3) {
 		to := c.base + "/to"
 		c.makeOld(t, to+"/tree")
 		if !killedCopy(t, c.from, to, at) {
-			t.Fatalf("step %d did not come", at)
+			if at < steps-10 { // a few depend on how the two processes take turns
+				t.Fatalf("step %d did not come", at)
+			}
+			break
 		}
 		wantOldOrNew(t, to+"/tree", c.old, c.from)
 		killedCopy(t, c.from, to, random.IntN(at+1)) // the one that goes on may be killed too

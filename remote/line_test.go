@@ -19,8 +19,8 @@ import (
 func TestMain(m *testing.M) {
 	KeepJob()
 	os.Setenv("GORACE", "atexit_sleep_ms=0") // or each keeper takes a second longer to end
-	// Commands inherit what is ignored here: nohup ignores a hang-up, and & in a script the others.
-	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT, syscall.SIGQUIT)
+	// Commands inherit what is ignored here: nohup ignores a hang-up, and & in a script an interrupt.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP, syscall.SIGINT)
 	goleak.VerifyTestMain(m, goleak.IgnoreTopFunction("os/signal.signal_recv"), goleak.IgnoreTopFunction("os/signal.loop"))
 }
 

@@ -129,7 +129,7 @@ func (a *app) put(f *copyFlags, args []string) error {
 			return err
 		}
 		if isStreamName(path) {
-			return notToStream(path)
+			return notToStream(path, "run HOST -- sh -c 'cat >NAME'")
 		}
 		return a.putMany(f, list, sources, path)
 	}
@@ -138,7 +138,7 @@ func (a *app) put(f *copyFlags, args []string) error {
 		return misplaced(err, "landline get", sources[0])
 	}
 	if isStreamName(dest) {
-		return notToStream(dest)
+		return notToStream(dest, "run HOST -- sh -c 'cat >NAME'")
 	}
 	err = a.copy(f, h, remote.Copy{Paths: sources, Dest: dest}, (*remote.Client).Put)
 	return mistakenPort(err, h, dest)
@@ -150,7 +150,7 @@ func checkDest(dest string) error {
 		return &hinted{errors.New("-: a copy cannot go to standard output"), "run HOST -- cat PATH"}
 	}
 	if isStream(dest) {
-		return &hinted{notToStream(dest), "run HOST -- cat PATH"}
+		return notToStream(dest, "run HOST -- cat PATH")
 	}
 	if strings.HasPrefix(dest, "./") || strings.HasPrefix(dest, "../") || filepath.IsAbs(dest) {
 		return nil
@@ -164,8 +164,9 @@ func checkDest(dest string) error {
 	return &hinted{fmt.Errorf("%q names another machine", dest), "DEST is on this machine; ./NAME for a file of that name"}
 }
 
-func notToStream(dest string) error {
-	return fmt.Errorf("%s: a copy goes to a file, and takes its name", dest)
+// notToStream refuses a DEST that is no file.
+func notToStream(dest, advice string) error {
+	return &hinted{fmt.Errorf("%s: a copy goes to a file, and takes its name", dest), advice}
 }
 
 // isStream says whether a name here is one of what programs read and write that is no file, or leads there. A link would

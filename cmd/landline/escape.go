@@ -6,8 +6,8 @@ import (
 
 // escapeKeys are what may follow the escape character, and what it means.
 type escapeKeys struct {
-	char byte // 0 for none
-	keys map[byte]func()
+	char byte                        // 0 for none
+	keys map[byte]func() (left bool) // nothing that is typed after it is for the command
 }
 
 // typed reads what is typed at a terminal, but for what is meant for landline: the escape
@@ -15,6 +15,7 @@ type escapeKeys struct {
 type typed struct {
 	r io.Reader
 	escapeKeys
+	left   bool // what follows is for nobody here
 	inLine bool // something has been typed of the line
 	held   bool // the escape character has been typed, and waits for what follows
 }
@@ -35,10 +36,12 @@ func (t *typed) Read(p []byte) (int, error) {
 func (t *typed) sift(typed, dst []byte) []byte {
 	for _, key := range typed {
 		switch {
+		case t.left:
+			return dst
 		case t.held:
 			t.held = false
 			if act := t.keys[key]; act != nil {
-				act() // and the line has not begun
+				t.left = act() // and the line has not begun
 				continue
 			}
 			if key != t.char {

@@ -18,9 +18,11 @@ import (
 )
 
 const (
-	// leaveWithin is how long who has typed an escape waits for the other side. By then
-	// it has killed what does not heed a hang-up.
-	leaveWithin = remote.DefaultKillAfter + time.Second
+	// leaveWithin is how long who leaves a command waits for the other side to say so, and
+	// endWithin, who hangs up: by then it has killed what does not heed that, unless the
+	// command was given longer.
+	leaveWithin = 2 * time.Second
+	endWithin   = remote.DefaultKillAfter + time.Second
 	// seatWithin is how long a lost line of a shell is made anew, if nobody says.
 	seatWithin = time.Hour
 )
@@ -38,31 +40,33 @@ type seat struct {
 	within time.Duration
 
 	keys   io.Reader   // what is typed, or standard input if that is no terminal
+	leave  func()      // from then on no more of it is taken
 	before *term.State // of the terminal, nil if standard input is none
 	rise   func()      // puts it back; it may be called often
 }
 
 // sitDown has the terminal pass on every key, until rise.
 func (s *seat) sitDown() error {
-	s.keys, s.rise = os.Stdin, func() {}
+	s.keys, s.leave, s.rise = os.Stdin, func() {}, func() {}
 	fd := int(os.Stdin.Fd())
 	if !term.IsTerminal(fd) {
 		return nil
-	}
-	keys, err := openStdin()
-	if err != nil {
-		return err
 	}
 	before, err := term.MakeRaw(fd)
 	if err != nil {
 		return fmt.Errorf("the terminal: %w", err)
 	}
-	s.keys, s.before = keys, before
+	keys, err := openStdin()
+	if err != nil {
+		term.Restore(fd, before)
+		return err
+	}
+	s.keys, s.leave, s.before = keys, sync.OnceFunc(keys.leave), before
 	s.d.seated = true
 	s.a.raw.Store(true)
 	s.rise = sync.OnceFunc(func() {
 		s.a.raw.Store(false)
-		keys.leave()
+		s.leave()
 		// A terminal that is gone needs no more.
 		_ = term.Restore(fd, before)
 	})
@@ -113,7 +117,7 @@ func (s *seat) sit(do sitting, ends <-chan os.Signal) (remote.Result, error) {
 	for {
 		select {
 		case o := <-done:
-			defer cancel(nil)
+			defer cancel(nil) // only here, where nothing is left to be ended by it
 			if ctx.Err() != nil || o.r.Reason == remote.Lost {
 				s.breakOff()
 			}
@@ -123,12 +127,29 @@ func (s *seat) sit(do sitting, ends <-chan os.Signal) (remote.Result, error) {
 			s.breakOff()
 			return remote.Result{Job: s.job, Reason: remote.Running}, s.goesOn(interruptedBy(sig))
 		case <-left:
-			left, late = nil, time.After(leaveWithin)
+			left, late = nil, time.After(answerWithin(ctx))
 		case <-late:
 			s.breakOff()
-			return remote.Result{Job: s.job, Reason: remote.Running}, s.goesOn(errors.New("no answer"))
+			return s.unanswered(ctx)
 		}
 	}
+}
+
+// answerWithin is how long to wait for an answer to what ended ctx.
+func answerWithin(ctx context.Context) time.Duration {
+	if errors.Is(context.Cause(ctx), errHungUpByUser) {
+		return endWithin
+	}
+	return leaveWithin
+}
+
+// unanswered is what is known when nothing has come by then.
+func (s *seat) unanswered(ctx context.Context) (remote.Result, error) {
+	why := errors.New("no answer")
+	if errors.Is(context.Cause(ctx), errHungUpByUser) {
+		return remote.Result{Job: s.job, Reason: remote.Lost, Error: why.Error()}, why
+	}
+	return remote.Result{Job: s.job, Reason: remote.Running}, s.goesOn(why)
 }
 
 // breakOff rises in the middle of what is on the screen: what is said goes on a new line.
@@ -192,12 +213,19 @@ func (s *seat) again() string { return "landline attach " + s.d.host.text + " " 
 
 // typed is what is typed for the command.
 func (s *seat) typed(cancel context.CancelCauseFunc) *typed {
-	keys := map[byte]func(){
-		'.': func() { cancel(errHungUpByUser) },
+	leave := func(why error) func() bool {
+		return func() bool {
+			s.leave()
+			cancel(why)
+			return true
+		}
+	}
+	keys := map[byte]func() bool{
+		'.': leave(errHungUpByUser),
 		'?': s.help,
 	}
 	if s.kept {
-		keys['d'] = func() { cancel(remote.ErrLeave) }
+		keys['d'] = leave(remote.ErrLeave)
 	}
 	if s.before == nil {
 		keys = nil
@@ -206,13 +234,14 @@ func (s *seat) typed(cancel context.CancelCauseFunc) *typed {
 }
 
 // help says what the escapes are.
-func (s *seat) help() {
+func (s *seat) help() (left bool) {
 	c := string(rune(s.escape))
 	text := "at the beginning of a line: " + c + ". hangs up and ends the command, "
 	if s.kept {
 		text += c + "d leaves it, so that it goes on, "
 	}
 	s.a.tell(text + c + "? tells this, " + c + c + " is " + c)
+	return false
 }
 
 // terminalType is the terminal's TERM.

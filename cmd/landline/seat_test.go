@@ -16,7 +16,7 @@ func TestASignalLeavesTheCommandAndDoesNotEndIt(t *testing.T) {
 	lineEnds, ended := make(chan struct{}), make(chan struct{})
 	command := make(chan context.Context, 1)
 	ends := make(chan os.Signal, 1)
-	s.rise = func() {}
+	s.rise, s.leave = func() {}, func() {}
 	r, err := s.sit(func(ctx context.Context, _ *remote.Terminal, _ *typed) (remote.Result, error) {
 		defer close(ended)
 		command <- ctx

@@ -79,7 +79,7 @@ func (f *serveFlags) register(cmd *cobra.Command, about string) {
 }
 
 func (a *app) serve(f *serveFlags) error {
-	catchIgnored()
+	catchHangup()
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second signal ends the program at once

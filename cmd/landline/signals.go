@@ -14,13 +14,11 @@ import (
 // what this program starts would ignore it too.
 func catchBrokenPipe() { signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE) }
 
-// catchIgnored keeps signals that are to be ignored (nohup, or & in a script) ignored
-// here, but not by the commands that are started here: they would inherit it.
-func catchIgnored() {
-	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGQUIT} {
-		if signal.Ignored(s) {
-			signal.Notify(make(chan os.Signal, 1), s)
-		}
+// catchHangup keeps a hang-up that is to be ignored (nohup) ignored here, but not by
+// the commands that are started here: they would inherit it.
+func catchHangup() {
+	if signal.Ignored(syscall.SIGHUP) {
+		signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP)
 	}
 }
 

@@ -9,24 +9,27 @@ import (
 )
 
 // A stdin is standard input until it is left: what is typed after that is for whoever
-// reads the terminal next.
+// reads the terminal next. Where poll does not know terminals (macOS has such), a Read that
+// has begun is not called off.
 type stdin struct {
+	in            *os.File
 	left, leaving *os.File // the ends of a pipe, which is closed at one when it is left
 }
 
-func openStdin() (in *stdin, err error) {
-	in = new(stdin)
-	in.left, in.leaving, err = os.Pipe()
-	return in, err
+func openStdin() (*stdin, error) { return openInput(os.Stdin) }
+
+func openInput(in *os.File) (*stdin, error) {
+	left, leaving, err := os.Pipe()
+	return &stdin{in, left, leaving}, err
 }
 
-func (in *stdin) leave() { in.leaving.Close() }
+func (s *stdin) leave() { s.leaving.Close() }
 
 // Read is io.Reader's. Once stdin has been left it does not return: an end would be
 // the command's.
-func (in *stdin) Read(p []byte) (int, error) {
+func (s *stdin) Read(p []byte) (int, error) {
 	for {
-		fds := []unix.PollFd{{Fd: int32(os.Stdin.Fd()), Events: unix.POLLIN}, {Fd: int32(in.left.Fd()), Events: unix.POLLIN}}
+		fds := []unix.PollFd{{Fd: int32(s.in.Fd()), Events: unix.POLLIN}, {Fd: int32(s.left.Fd()), Events: unix.POLLIN}}
 		_, err := unix.Poll(fds, -1)
 		switch {
 		case err == unix.EINTR:
@@ -35,7 +38,7 @@ func (in *stdin) Read(p []byte) (int, error) {
 		case fds[1].Revents != 0:
 			select {}
 		default:
-			return os.Stdin.Read(p)
+			return s.in.Read(p)
 		}
 	}
 }
