@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -48,7 +49,7 @@ func (c *Client) Handshake(ctx context.Context, raw net.Conn, host string) (*Con
 	conn, found, err := c.handshake(ctx, raw, host)
 	if err != nil {
 		raw.Close()
-		if err == io.EOF {
+		if err == io.EOF || errors.Is(err, io.ErrUnexpectedEOF) {
 			err = hungUp{}
 		}
 		return nil, Host{}, err

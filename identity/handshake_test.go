@@ -582,16 +582,18 @@ func TestHandshakeEndsWithItsContext(t *testing.T) {
 }
 
 func TestAServerThatHangsUpIsSaidToHave(t *testing.T) {
-	w := newWorld(t)
-	near, far := loopback(t)
-	go func() {
-		discard(far, 1)
-		far.(*net.TCPConn).CloseWrite()
-	}()
-	if _, _, err := w.client.Handshake(t.Context(), near, worldHost); !errors.Is(err, io.EOF) || err == io.EOF {
-		t.Errorf("client: %v", err)
+	for _, said := range []string{"", "\x16\x03\x03\x00\x40amid a record"} {
+		w := newWorld(t)
+		near, far := loopback(t)
+		go func() {
+			discard(far, 1)
+			io.WriteString(far, said)
+			far.(*net.TCPConn).CloseWrite()
+		}()
+		if _, _, err := w.client.Handshake(t.Context(), near, worldHost); err != (hungUp{}) || !errors.Is(err, io.EOF) {
+			t.Errorf("after %q: %v", said, err)
+		}
 	}
-	far.Close()
 }
 
 func TestServerRefusesWhatIsNotTLS(t *testing.T) {

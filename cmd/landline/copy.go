@@ -38,7 +38,8 @@ beside its target and renamed when its hash is right, so the target is the old o
 the new one, never a mixture. FIFOs, devices and sockets are not copied. What
 fails is named, the rest goes on, and the exit code is 1; it is 125 if landline
 itself failed. A copy that was interrupted goes on where it stopped when the same
-command is given again; what it has so far lies beside the target in hidden files
+command is given again: files that are whole are not copied again, nor pieces of
+8 MiB of a longer one. What it has so far lies beside the target in hidden files
 called .landline-*, to be deleted if it will not be gone on with. When a signal n
 ends a copy, the exit code is 128+n.
 

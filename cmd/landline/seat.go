@@ -147,7 +147,11 @@ func answerWithin(ctx context.Context) time.Duration {
 func (s *seat) unanswered(ctx context.Context) (remote.Result, error) {
 	why := errors.New("no answer")
 	if errors.Is(context.Cause(ctx), errHungUpByUser) {
-		return remote.Result{Job: s.job, Reason: remote.Lost, Error: why.Error()}, why
+		r := remote.Result{Job: s.job, Reason: remote.Lost, Error: why.Error()}
+		if s.kept {
+			return r, &hinted{why, "if it runs yet: " + s.again()}
+		}
+		return r, why
 	}
 	return remote.Result{Job: s.job, Reason: remote.Running}, s.goesOn(why)
 }
