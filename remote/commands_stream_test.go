@@ -261,7 +261,8 @@ func TestCancelPassesAStreamThatIsBlocked(t *testing.T) {
 	wantGone(t, leader) // although nobody has read a byte
 	l.wantAlive(t)
 	close(reader)
-	if r := <-result; r.Reason != Cancelled || r.Signal != "TERM" {
+	// The pipe is closed too, and either may come first.
+	if r := <-result; r.Reason != Cancelled || r.Signal != "TERM" && r.Signal != "PIPE" {
 		t.Errorf("%+v", r)
 	}
 }
