@@ -4,7 +4,6 @@ package remote
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -377,6 +376,11 @@ func (v *viewer) follow() ending {
 	at := [3]int64{0, v.readers[0].pos, v.readers[1].pos}
 	for i, s := range out {
 		s.whenTaken(v.readers[i].free)
+		// Or the program would wait for room that only what was taken gives.
+		s.whenStopped(func() {
+			v.readers[i].leave(false)
+			k.stop(call, k.out[i])
+		})
 	}
 	switch {
 	case call.stdin == nil:
@@ -389,7 +393,7 @@ func (v *viewer) follow() ending {
 	}
 	call.begin(&message{kind: kindAttach, job: k.j.m.job, pid: int64(k.pid), own: v.rank, begin: at})
 	for i, s := range out {
-		go v.copy(k.out[i], v.readers[i], s)
+		go v.copy(v.readers[i], s)
 	}
 	if call.stdin != nil && k.in != nil {
 		go k.in.fill(call.stdin)
@@ -398,7 +402,7 @@ func (v *viewer) follow() ending {
 }
 
 // copy moves an output to the call's stream.
-func (v *viewer) copy(s *spool, r *spoolReader, to *sendStream) {
+func (v *viewer) copy(r *spoolReader, to *sendStream) {
 	defer r.closeFile()
 	b := pipeBuffers.Get().(*[pipeBuffer]byte)
 	defer pipeBuffers.Put(b)
@@ -407,12 +411,7 @@ func (v *viewer) copy(s *spool, r *spoolReader, to *sendStream) {
 		if err != nil {
 			return
 		}
-		_, err = to.Write(b[:n])
-		if errors.Is(err, errStopped) {
-			r.leave(false)
-			v.k.stop(v.call, s)
-		}
-		if err != nil {
+		if _, err := to.Write(b[:n]); err != nil {
 			return // a client that is gone may come back for what it has not taken
 		}
 	}

@@ -32,6 +32,7 @@ type sendStream struct {
 	dropped bool   // the call is over
 	broken  string // why the end is none: what the stream comes from has broken
 	onTaken func(offset int64)
+	onStop  func()
 }
 
 func (c *conn) newSendStream(call int64, fd int) *sendStream {
@@ -224,7 +225,6 @@ func (s *sendStream) credit(limit int64) {
 // stopped ends the stream because the receiver wants no more.
 func (s *sendStream) stopped() {
 	s.c.mu.Lock()
-	defer s.c.mu.Unlock()
 	s.stop = true
 	s.closing = true
 	if !s.sending {
@@ -232,6 +232,23 @@ func (s *sendStream) stopped() {
 	}
 	s.enqueueLocked()
 	s.room.Broadcast()
+	f := s.onStop
+	s.c.mu.Unlock()
+	if f != nil {
+		f()
+	}
+}
+
+// whenStopped has f called once the receiver wants no more, at once if it does not now:
+// who has nothing to write would not hear of it. f must not block.
+func (s *sendStream) whenStopped(f func()) {
+	s.c.mu.Lock()
+	s.onStop = f
+	stop := s.stop
+	s.c.mu.Unlock()
+	if stop {
+		f()
+	}
 }
 
 func (s *sendStream) releaseLocked() {
