@@ -151,7 +151,8 @@ func TestAddressesThatCannotBeKept(t *testing.T) {
 			t.Fatal(err)
 		}
 		c, err := s.world.DialContext(t.Context(), "tcp", "[2001:db8::1]:80") // and the LAN has no IPv6
-		if err == nil {                                                       // or the reset came before who dials was awake
+
+		if err == nil { // or the reset came before who dials was awake
 			_, err = c.Read(make([]byte, 1))
 		}
 		if !errors.Is(err, syscall.ECONNRESET) {

@@ -393,28 +393,12 @@ func (v *viewer) follow() ending {
 	}
 	call.begin(&message{kind: kindAttach, job: k.j.m.job, pid: int64(k.pid), own: v.rank, begin: at})
 	for i, s := range out {
-		go v.copy(v.readers[i], s)
+		go copyOutput(s, v.readers[i]) // a client that is gone may come back for what it has not taken
 	}
 	if call.stdin != nil && k.in != nil {
 		go k.in.fill(call.stdin)
 	}
 	return v.steer()
-}
-
-// copy moves an output to the call's stream.
-func (v *viewer) copy(r *spoolReader, to *sendStream) {
-	defer r.closeFile()
-	b := pipeBuffers.Get().(*[pipeBuffer]byte)
-	defer pipeBuffers.Put(b)
-	for {
-		n, err := r.Read(b[:])
-		if err != nil {
-			return
-		}
-		if _, err := to.Write(b[:n]); err != nil {
-			return // a client that is gone may come back for what it has not taken
-		}
-	}
 }
 
 // steer passes on what the client asks for until the call is over.

@@ -7,7 +7,7 @@ import (
 // escapeKeys are what may follow the escape character, and what it means.
 type escapeKeys struct {
 	char byte                        // 0 for none
-	keys map[byte]func() (left bool) // nothing that is typed after it is for the command
+	keys map[byte]func() (left bool) // left: what is typed after it is not for the command
 }
 
 // typed reads what is typed at a terminal, but for what is meant for landline: the escape
